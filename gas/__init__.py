@@ -1,0 +1,1 @@
+"""The bottom layer: settings, queue, outbox, audit, supervision. It imports no other app."""

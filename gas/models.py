@@ -1,0 +1,81 @@
+"""Rows that belong to no app: the outbox, the sweeps' turns, the audit log."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import CheckConstraint, Q
+
+
+class OutboxStatus(models.TextChoices):
+    PENDING = "pending", "Waiting"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class OutboxMessage(models.Model):
+    """One effect outside the database (a mail, a doorbell, a call) that a transaction promised.
+
+    Written in the transaction that decides it, done afterwards by the sweep, retried with back-off.
+    `dedupe_key` makes the promise unique: the same effect cannot be promised twice.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=64)
+    dedupe_key = models.CharField(max_length=200, unique=True)
+    payload = models.JSONField(default=dict)
+    status = models.CharField(max_length=16, choices=OutboxStatus.choices, default=OutboxStatus.PENDING)
+    tries = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="outbox_status_known", condition=Q(status__in=OutboxStatus.values)),
+            CheckConstraint(
+                name="outbox_done_at_iff_done",
+                condition=Q(status=OutboxStatus.DONE, done_at__isnull=False)
+                | (~Q(status=OutboxStatus.DONE) & Q(done_at__isnull=True)),
+            ),
+        ]
+        indexes = [
+            # The sweep asks for the oldest due messages, every period.
+            models.Index(fields=["due_at"], name="outbox_due", condition=Q(status=OutboxStatus.PENDING)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.dedupe_key}"
+
+
+class SweepRun(models.Model):
+    """Whose turn a sweep is: a conditional UPDATE on this row lets one run at a time."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    running_until = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """One line of the append-only audit log: who did what to which object, and why."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=64, blank=True, default="")  # HMAC of the person, never the person
+    action = models.CharField(max_length=64)
+    target = models.CharField(max_length=200, blank=True, default="")
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="audit_at")]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"

@@ -1,0 +1,344 @@
+"""All settings of the service, read from the environment.
+
+The profile only changes defaults: `local` is one machine with nothing but files, `emulated` is
+what the tests use (PostgreSQL, SQS and S3 on loopback), `aws` is production. Every variable is
+declared through `gas.env`, and docs/settings.md is made from those declarations.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from gas import env
+from gas.version import VERSION
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Profile and state folder -----------------------------------------------------------------
+PROFILE = env.choice(
+    "GAS_PROFILE", "local", ("local", "emulated", "aws"), "Which defaults to use: one machine, the tests, or AWS."
+)
+IS_LOCAL = PROFILE == "local"
+IS_AWS = PROFILE == "aws"
+VAR_DIR = env.path("GAS_VAR_DIR", BASE_DIR / "var", "Folder for all state that is kept on this machine.", shown="var")
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _generated_secret(name: str) -> str:
+    """A random secret kept in the state folder; made at the first start."""
+    file = VAR_DIR / name
+    if not file.exists():
+        beside = file.with_suffix(".new")
+        beside.touch(mode=0o600)
+        beside.write_text(secrets.token_urlsafe(50))
+        beside.rename(file)
+    return file.read_text().strip()
+
+
+def _required_on_aws(name: str, value: str) -> str:
+    if IS_AWS and not value:
+        raise ImproperlyConfigured(f"{name} must be set in the aws profile; docs/settings.md says what it is.")
+    return value
+
+
+# --- Web --------------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = _required_on_aws(
+    "GAS_SECRET_KEY",
+    env.secret("GAS_SECRET_KEY", "", "Signs sessions and links. The local profile makes one and keeps it in var/."),
+) or _generated_secret("secret-key")
+BIND = env.text("GAS_BIND", "127.0.0.1", "Address the web server listens on.")
+PORT = env.integer("GAS_PORT", 8000, "Port the web server listens on.", minimum=1)
+BASE_URL = env.text(
+    "GAS_BASE_URL", f"http://localhost:{PORT}", "Address of the service as users see it, for links in mails."
+).rstrip("/")
+ALLOWED_HOSTS = env.words(
+    "GAS_ALLOWED_HOSTS", () if IS_AWS else ("localhost", "127.0.0.1", "[::1]"), "Host names the service answers to."
+)
+if IS_AWS and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("GAS_ALLOWED_HOSTS must be set in the aws profile; docs/settings.md says what it is.")
+HTTPS = env.flag("GAS_HTTPS", IS_AWS, "Users reach the service by https: secure cookies, redirect and HSTS.")
+TRUSTED_PROXIES = env.integer(
+    "GAS_TRUSTED_PROXIES", 1 if IS_AWS else 0, "How many proxies in front may be believed about the client's address."
+)
+WEB_THREADS = env.integer("GAS_WEB_THREADS", 8, "Threads of each web process.", minimum=1)
+WEB_WORKERS = env.integer("GAS_WEB_WORKERS", 1 if IS_LOCAL else 2, "Web processes.", minimum=1)
+
+SITE_VERSION = VERSION
+ROOT_URLCONF = "gas.urls"
+WSGI_APPLICATION = "gas.wsgi.application"
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "gas",
+    "accounts",
+    "annotations",
+    "archival",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "storages",
+    "axes",
+]
+
+MIDDLEWARE = [
+    "gas.middleware.request_context",
+    "gas.middleware.security_headers",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gas.middleware.database_away",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "gas.context.site",
+            ],
+        },
+    }
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "staticfiles"
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would drop the session on the way back from a sign-in provider
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = False
+CSRF_FAILURE_VIEW = "gas.errors.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+# A request body that Django parses (forms, JSON) stays small; uploads stream past this.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# --- Database ---------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASE_URL = _required_on_aws(
+    "GAS_DATABASE_URL",
+    env.secret("GAS_DATABASE_URL", "", "postgresql://user:password@host/name. Empty: SQLite in the state folder."),
+)
+
+
+def _database() -> dict[str, Any]:
+    if not DATABASE_URL:
+        # IMMEDIATE takes the write lock at BEGIN, so that two writers queue instead of failing half-way.
+        options = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "gas.sqlite3", "OPTIONS": options}
+    parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
+    parsed.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    return parsed
+
+
+DATABASES = {"default": _database()}
+
+# --- Accounts ---------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.EmailBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "annotations:jobs"
+LOGOUT_REDIRECT_URL = "annotations:home"
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+SIGNUP = env.choice(
+    "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."
+)
+AXES_FAILURE_LIMIT = env.integer("GAS_SIGN_IN_TRIES", 5, "Wrong passwords before sign-in pauses.", minimum=1)
+AXES_COOLOFF_TIME = env.number("GAS_SIGN_IN_PAUSE_HOURS", 0.25, "How long sign-in pauses after too many tries, in hours.")
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.too_many_tries"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# --- Plans: what the migration seeds, unless set here -------------------------------------------
+FREE_MAX_FILE_MB = env.integer("GAS_FREE_MAX_FILE_MB", 25, "Largest upload of a Free user, in MB.", minimum=1)
+FREE_MAX_OPEN_JOBS = env.integer("GAS_FREE_MAX_OPEN_JOBS", 10, "Waiting and running jobs a Free user may have.", minimum=1)
+PREMIUM_MAX_FILE_MB = env.integer("GAS_PREMIUM_MAX_FILE_MB", 5000, "Largest upload of a Premium user, in MB.", minimum=1)
+PREMIUM_MAX_OPEN_JOBS = env.integer(
+    "GAS_PREMIUM_MAX_OPEN_JOBS", 50, "Waiting and running jobs a Premium user may have.", minimum=1
+)
+HOT_RETENTION_SECONDS = env.integer(
+    "GAS_HOT_RETENTION", 7 * 24 * 3600, "Seconds a Free user's result stays in hot storage.", minimum=1
+)
+INPUT_RETENTION_SECONDS = env.integer(
+    "GAS_INPUT_RETENTION", 30 * 24 * 3600, "Seconds an upload is kept that no job uses any more.", minimum=60
+)
+
+# --- Storage ----------------------------------------------------------------------------------
+STORAGE = env.choice("GAS_STORAGE", "file" if IS_LOCAL else "s3", ("file", "s3"), "Where inputs and results are kept.")
+S3_BUCKET = env.text("GAS_S3_BUCKET", "", "Bucket for inputs, results and the archive.")
+S3_REGION = env.text("GAS_S3_REGION", "us-east-1", "Region of the bucket.")
+S3_KMS_KEY = env.text("GAS_S3_KMS_KEY", "", "KMS key that encrypts the objects. Empty: the bucket's own key (SSE-S3).")
+S3_LINK_SECONDS = env.integer("GAS_S3_LINK_SECONDS", 300, "How long a presigned download link lives.", minimum=10)
+UPLOAD_LINK_SECONDS = env.integer("GAS_UPLOAD_LINK_SECONDS", 3600, "How long an upload may take to begin.", minimum=10)
+if STORAGE == "s3" and not S3_BUCKET:
+    raise ImproperlyConfigured("GAS_S3_BUCKET must be set where GAS_STORAGE is s3; docs/settings.md says what it is.")
+
+
+def _storage(folder: str) -> dict[str, Any]:
+    """One of the three areas: the same names in the bucket as on disk."""
+    if STORAGE == "file":
+        options: dict[str, Any] = {"location": VAR_DIR / "storage" / folder}
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
+    encryption = {"ServerSideEncryption": "AES256"}
+    if S3_KMS_KEY:
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": S3_KMS_KEY}
+    options = {
+        "bucket_name": S3_BUCKET,
+        "region_name": S3_REGION,
+        "location": folder,
+        "default_acl": None,
+        "file_overwrite": True,
+        "querystring_auth": True,
+        "querystring_expire": S3_LINK_SECONDS,
+        "signature_version": "s3v4",
+        "addressing_style": "path" if not IS_AWS else "virtual",
+        "object_parameters": encryption,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR_DIR / "media"}},
+    "inputs": _storage("inputs"),
+    "results": _storage("results"),
+    "archive": _storage("archive"),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+RESTORE_DELAY_SECONDS = env.integer(
+    "GAS_RESTORE_DELAY", 300, "How long the local cold store takes to bring a result back, in seconds."
+)
+COLD_STORAGE_CLASS = env.choice(
+    "GAS_COLD_STORAGE_CLASS", "GLACIER", ("GLACIER", "DEEP_ARCHIVE"), "S3 storage class of archived results."
+)
+
+# --- Queue ------------------------------------------------------------------------------------
+BROKER = env.choice(
+    "GAS_BROKER", "file" if IS_LOCAL else "sqs", ("file", "sqs"), "What carries the doorbells: files on this host, or SQS."
+)
+SQS_REGION = env.text("GAS_SQS_REGION", "us-east-1", "Region of the queues.")
+SQS_ANNOTATE_URL = env.text("GAS_SQS_ANNOTATE_URL", "", "URL of the queue for annotation.")
+SQS_CONTROL_URL = env.text("GAS_SQS_CONTROL_URL", "", "URL of the queue for sweeps, mail and archive.")
+SQS_RESTORE_EVENTS_URL = env.text(
+    "GAS_SQS_RESTORE_EVENTS_URL", "", "URL of the queue with the bucket's restore events. Empty: only the poll finds them."
+)
+SQS_WAIT_SECONDS = env.integer("GAS_SQS_WAIT_SECONDS", 10, "How long one request waits for a message.")
+SQS_VISIBILITY_SECONDS = env.integer(
+    "GAS_SQS_VISIBILITY_SECONDS", 300, "When SQS delivers a message again that nobody acknowledged.", minimum=5
+)
+if BROKER == "sqs" and not (SQS_ANNOTATE_URL and SQS_CONTROL_URL):
+    raise ImproperlyConfigured("GAS_SQS_ANNOTATE_URL and GAS_SQS_CONTROL_URL must be set where GAS_BROKER is sqs.")
+
+SWEEP_SECONDS = env.number("GAS_SWEEP_SECONDS", 30, "How often each sweep runs.", minimum=0.2)
+LEASE_SECONDS = env.number("GAS_LEASE_SECONDS", 60, "How long a worker owns a job without a sign of life.", minimum=1)
+HEARTBEAT_SECONDS = env.number("GAS_HEARTBEAT_SECONDS", 15, "How often a worker renews its lease.", minimum=0.1)
+if HEARTBEAT_SECONDS * 2 > LEASE_SECONDS:
+    raise ImproperlyConfigured("GAS_HEARTBEAT_SECONDS must be at most half of GAS_LEASE_SECONDS.")
+ANNOTATE_SLOTS = env.integer("GAS_ANNOTATE_SLOTS", 1, "Jobs one annotate worker runs at the same time.", minimum=1)
+CONTROL_SLOTS = env.integer("GAS_CONTROL_SLOTS", 1, "Tasks one control worker runs at the same time.", minimum=1)
+GRACE_SECONDS = env.number("GAS_GRACE_SECONDS", 20, "How long a worker may finish its job after SIGTERM.")
+
+# --- The annotator's child process --------------------------------------------------------------
+REFERENCES_DIR = env.path(
+    "GAS_REFERENCES_DIR", VAR_DIR / "references", "Folder of the compiled references.", shown="references in GAS_VAR_DIR"
+)
+DEFAULT_REFERENCE = env.text("GAS_DEFAULT_REFERENCE", "demo", "Reference that the submit form chooses first.")
+ANNOTATE_THREADS = env.integer("GAS_ANNOTATE_THREADS", 1, "Threads of one annotation.", minimum=1)
+CHILD_MEMORY_MB = env.integer("GAS_CHILD_MEMORY_MB", 3000, "Memory an annotation may use, in MB.", minimum=200)
+CHILD_CPU_SECONDS = env.integer("GAS_CHILD_CPU_SECONDS", 4 * 3600, "CPU time an annotation may use.", minimum=1)
+CHILD_OUTPUT_MB = env.integer("GAS_CHILD_OUTPUT_MB", 50_000, "Size of one output file of an annotation, in MB.", minimum=1)
+CHILD_WALL_SECONDS = env.number("GAS_CHILD_WALL_SECONDS", 4 * 3600, "Time an annotation may take.", minimum=0.1)
+WORK_DIR = env.path(
+    "GAS_WORK_DIR", VAR_DIR / "work", "Folder where a worker keeps the files of a running job.", shown="work in GAS_VAR_DIR"
+)
+MIN_FREE_PERCENT = env.number("GAS_MIN_FREE_PERCENT", 10, "A worker claims no job when less of its disk is free.")
+
+# --- Mail -------------------------------------------------------------------------------------
+MAIL = env.choice("GAS_MAIL", "smtp" if IS_AWS else "file", ("file", "smtp"), "Mails become files in the state folder, or go by SMTP.")
+MAIL_DIR = VAR_DIR / "mail"
+EMAIL_BACKEND = "gas.mail.FileBackend" if MAIL == "file" else "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env.text("GAS_SMTP_HOST", "localhost", "Mail server.")
+EMAIL_PORT = env.integer("GAS_SMTP_PORT", 587 if IS_AWS else 25, "Port of the mail server.", minimum=1)
+EMAIL_HOST_USER = env.text("GAS_SMTP_USER", "", "User at the mail server.")
+EMAIL_HOST_PASSWORD = env.secret("GAS_SMTP_PASSWORD", "", "Password at the mail server.")
+EMAIL_USE_TLS = env.flag("GAS_SMTP_TLS", IS_AWS, "Speak STARTTLS with the mail server.")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("GAS_MAIL_FROM", "GAS <gas@localhost>", "Sender of the mails.")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Celery -----------------------------------------------------------------------------------
+CELERY_BROKER_DIR = VAR_DIR / "broker"
+METRICS_TOKEN = env.secret("GAS_METRICS_TOKEN", "", "Bearer token that may read /metrics from elsewhere than this machine.")
+LOG_FORMAT = env.choice("GAS_LOG_FORMAT", "json" if IS_AWS else "text", ("text", "json"), "How log lines look.")
+LOG_LEVEL = env.choice("GAS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged.")
+FAULT = env.text("GAS_FAULT", "", "Tests only: the named point where the process kills itself.")
+if FAULT and IS_AWS:
+    raise ImproperlyConfigured("GAS_FAULT is for tests and is refused in the aws profile.")
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "gas.logs.ContextFilter"}},
+    "formatters": {"text": {"()": "gas.logs.TextFormatter"}, "json": {"()": "gas.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["context"]}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "botocore": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+    },
+}
+
+env.refuse_unknown()
