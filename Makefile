@@ -1,0 +1,71 @@
+# GAS: everything is reached from here. `make` alone lists the targets.
+# Needs git, make and Python 3.11 or newer with venv; the rest comes from the package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VAR_DIR := $(or $(GAS_VAR_DIR),var)
+BASE_STAMP := $(VENV)/.base-installed
+DEV_STAMP := $(VENV)/.dev-installed
+WARM_STAMP := $(VAR_DIR)/.compiled
+GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench lint format requirements tools
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(BASE_STAMP) $(WARM_STAMP) ## Make the environment and compile the annotator (done once)
+
+run: setup ## Set up and serve on http://localhost:8000 (GAS_PORT changes the port)
+	@exec $(BIN)/python manage.py run
+
+test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is missing is skipped with a reason
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes)
+	@$(BIN)/python -m benchmarks.annotator $(ARGS)
+
+lint: $(DEV_STAMP) ## Style, types, layers, migrations, deployment settings, settings documentation
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py settings_docs --check
+	@.ci/check-deploy $(BIN)/python
+
+format: $(DEV_STAMP) ## Put the code into the project's format
+	@$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
+
+requirements: $(BASE_STAMP) ## Compile requirements/*.in to pinned, hashed *.txt
+	@$(BIN)/python -m pip install -q uv
+	@for name in base dev; do \
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+tools: ## Debian, as root: install what some tests need (Chromium, PostgreSQL, bcftools)
+	apt-get update -q
+	apt-get install -q -y --no-install-recommends chromium fonts-liberation postgresql bcftools tabix
+
+$(BASE_STAMP): requirements/base.txt
+	@command -v git >/dev/null || { echo "GAS needs git: install it with your package manager, then run make again." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "GAS needs Python 3.11 or newer: install python3, then run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "GAS needs Python 3.11 or newer, and $(PYTHON) is older: give another one with make PYTHON=python3.11." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "GAS needs Python's venv: install python3-venv, then run make again." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing GAS's requirements into $(VENV) (about half a minute) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+$(DEV_STAMP): $(BASE_STAMP) requirements/dev.txt
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(WARM_STAMP): $(BASE_STAMP) $(GENOMICS)
+	@mkdir -p $(VAR_DIR)
+	@echo "Compiling the annotator for this machine ..."
+	@$(BIN)/python -m annotations.genomics warm
+	@touch $@
