@@ -1,14 +1,17 @@
-"""Users and their plans."""
+"""Users and their plans; registrations that are not users yet."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from django.utils import timezone
 
 
 class PlanCode(models.TextChoices):
@@ -35,12 +38,17 @@ class Plan(models.Model):
         return self.get_code_display()
 
 
+def with_address(email: str) -> Exact:
+    """Condition: the row's e-mail address is this one, letter case aside. Uses the index on lower(email)."""
+    return Exact(Lower("email"), email.strip().lower())
+
+
 class UserManager(BaseUserManager["User"]):
     """Makes users by e-mail address."""
 
     def get_by_natural_key(self, username: str | None) -> User:
         """The user with this address, letter case aside."""
-        return self.get(email__iexact=username or "")
+        return self.get(with_address(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A new user; without a password nobody can sign in with one."""
@@ -50,7 +58,8 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A new admin."""
+        """A new admin; whoever may make one is believed about the address."""
+        fields.setdefault("email_confirmed_at", timezone.now())
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
 
@@ -69,6 +78,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     # The plan of now, derived in accounts.plans and written nowhere else.
     plan_code = models.CharField(max_length=16, choices=PlanCode.choices, default=PlanCode.FREE)
     plan_changed_at = models.DateTimeField(null=True, blank=True)
+    plan_version = models.PositiveIntegerField(default=0)  # only grows: one outbox message for each change
+    # What an admin decided, for as long as it holds; it goes before billing.
+    plan_override = models.CharField(max_length=16, choices=PlanCode.choices, blank=True, default="")
+    plan_override_until = models.DateTimeField(null=True, blank=True)
+    plan_override_reason = models.CharField(max_length=300, blank=True, default="")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -83,6 +97,14 @@ class User(AbstractBaseUser, PermissionsMixin):
                 violation_error_message="There is an account with this e-mail address already.",
             ),
             CheckConstraint(name="user_plan_known", condition=Q(plan_code__in=PlanCode.values)),
+            CheckConstraint(name="user_plan_override_known", condition=Q(plan_override__in=["", *PlanCode.values])),
+            CheckConstraint(
+                name="user_plan_override_has_a_reason", condition=Q(plan_override="") | ~Q(plan_override_reason="")
+            ),
+        ]
+        indexes = [
+            # The sweep looks for an admin's decisions whose time is up.
+            models.Index(fields=["plan_override_until"], name="user_override_until", condition=~Q(plan_override="")),
         ]
 
     def __str__(self) -> str:
@@ -92,3 +114,65 @@ class User(AbstractBaseUser, PermissionsMixin):
     def is_premium(self) -> bool:
         """The plan of now is Premium."""
         return self.plan_code == PlanCode.PREMIUM
+
+
+class Registration(models.Model):
+    """Someone asked for an account and has not proved the address yet.
+
+    Not a user: it owns nothing, cannot sign in and expires. Confirming needs the link from the
+    mail and the password that was typed with it, so that nobody can register somebody else's
+    address and wait for its owner to confirm it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=150)
+    institution = models.CharField(max_length=200, blank=True)
+    password = models.CharField(max_length=128)  # hashed
+    terms_version = models.CharField(max_length=16)
+    tries = models.PositiveSmallIntegerField(default=0)  # wrong passwords at the confirmation
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(Lower("email"), name="registration_email"),
+            models.Index(fields=["expires_at"], name="registration_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"registration {self.id}"
+
+
+class Invitation(models.Model):
+    """An address that may make an account where sign-up is by invitation."""
+
+    email = models.EmailField(max_length=254)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(
+                Lower("email"),
+                name="invitation_email_unique",
+                violation_error_message="This address is invited already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Consent(models.Model):
+    """A user agreed to a version of the terms, which include the processing of genetic data."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="consents")
+    terms_version = models.CharField(max_length=16)
+    agreed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["user", "terms_version"], name="consent_once_a_version")]
+
+    def __str__(self) -> str:
+        return f"terms {self.terms_version}"

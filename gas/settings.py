@@ -175,7 +175,7 @@ DATABASES = {"default": _database()}
 
 # --- Accounts ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.EmailBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -186,6 +186,8 @@ LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "annotations:jobs"
 LOGOUT_REDIRECT_URL = "annotations:home"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
+REGISTRATION_HOURS = env.integer("GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1)
+TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
 SIGNUP = env.choice(
     "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."
 )
@@ -194,24 +196,42 @@ AXES_COOLOFF_TIME = env.number("GAS_SIGN_IN_PAUSE_HOURS", 0.25, "How long sign-i
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.too_many_tries"
 AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "accounts.lockout.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-# --- Plans: what the migration seeds, unless set here -------------------------------------------
-FREE_MAX_FILE_MB = env.integer("GAS_FREE_MAX_FILE_MB", 25, "Largest upload of a Free user, in MB.", minimum=1)
-FREE_MAX_OPEN_JOBS = env.integer("GAS_FREE_MAX_OPEN_JOBS", 10, "Waiting and running jobs a Free user may have.", minimum=1)
-PREMIUM_MAX_FILE_MB = env.integer("GAS_PREMIUM_MAX_FILE_MB", 5000, "Largest upload of a Premium user, in MB.", minimum=1)
-PREMIUM_MAX_OPEN_JOBS = env.integer(
-    "GAS_PREMIUM_MAX_OPEN_JOBS", 50, "Waiting and running jobs a Premium user may have.", minimum=1
-)
+# --- Plans: a migration seeds them; outside the aws profile a variable that is set goes before the row
+def _plan(name: str, file_mb: int, open_jobs: int, jobs_per_day: int, storage_mb: int) -> dict[str, tuple[str, int]]:
+    """A plan's figures: column of accounts.models.Plan -> (variable, value). 1 MB is 10^6 bytes."""
+    prefix, owner = f"GAS_{name.upper()}_MAX_", f"a {name} user"
+
+    def figure(ending: str, default: int, meaning: str, unit: int = 1) -> tuple[str, int]:
+        return prefix + ending, unit * env.integer(prefix + ending, default, meaning, minimum=1)
+
+    return {
+        "max_file_bytes": figure("FILE_MB", file_mb, f"Largest upload of {owner}, in MB.", 1_000_000),
+        "max_open_jobs": figure("OPEN_JOBS", open_jobs, f"Waiting and running jobs {owner} may have."),
+        "max_jobs_per_day": figure("JOBS_PER_DAY", jobs_per_day, f"Jobs {owner} may submit within 24 hours."),
+        "max_storage_bytes": figure("STORAGE_MB", storage_mb, f"Inputs and results {owner} may keep, in MB.", 1_000_000),
+        "input_retention_seconds": ("GAS_INPUT_RETENTION", INPUT_RETENTION_SECONDS),
+    }
+
+
 HOT_RETENTION_SECONDS = env.integer(
     "GAS_HOT_RETENTION", 7 * 24 * 3600, "Seconds a Free user's result stays in hot storage.", minimum=1
 )
 INPUT_RETENTION_SECONDS = env.integer(
     "GAS_INPUT_RETENTION", 30 * 24 * 3600, "Seconds an upload is kept that no job uses any more.", minimum=60
 )
+PLANS = {
+    "free": {
+        **_plan("Free", 25, 10, 50, 2_000),
+        "hot_retention_seconds": ("GAS_HOT_RETENTION", HOT_RETENTION_SECONDS),
+    },
+    "premium": _plan("Premium", 5_000, 50, 1_000, 500_000),
+}
 
 # --- Storage ----------------------------------------------------------------------------------
 STORAGE = env.choice("GAS_STORAGE", "file" if IS_LOCAL else "s3", ("file", "s3"), "Where inputs and results are kept.")
