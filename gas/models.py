@@ -63,6 +63,28 @@ class SweepRun(models.Model):
         return self.name
 
 
+class AuditSalt(models.Model):
+    """A person's own salt: without it, nobody can say which audit entries were theirs."""
+
+    person_id = models.UUIDField(primary_key=True)
+    salt = models.BinaryField()
+
+    def __str__(self) -> str:
+        return str(self.person_id)
+
+
+class AuditSeal(models.Model):
+    """A batch of audit entries, closed by a digest over them and over the seal before."""
+
+    number = models.BigIntegerField(primary_key=True)  # 1, 2, 3…: two sealers cannot make the same one
+    digest = models.CharField(max_length=64)
+    entries_count = models.PositiveIntegerField()
+    sealed_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
+
+
 class AuditEntry(models.Model):
     """One line of the append-only audit log: who did what to which object, and why."""
 
@@ -72,9 +94,14 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=64)
     target = models.CharField(max_length=200, blank=True, default="")
     detail = models.JSONField(default=dict)
+    seal = models.ForeignKey(AuditSeal, null=True, blank=True, on_delete=models.PROTECT, related_name="entries")
 
     class Meta:
-        indexes = [models.Index(fields=["at"], name="audit_at")]
+        indexes = [
+            models.Index(fields=["at"], name="audit_at"),
+            # The sealer asks for what is not sealed, every period.
+            models.Index(fields=["id"], name="audit_unsealed", condition=Q(seal__isnull=True)),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:

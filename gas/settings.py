@@ -7,6 +7,7 @@ declared through `gas.env`, and docs/settings.md is made from those declarations
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,13 @@ def _generated_secret(name: str) -> str:
     """A random secret kept in the state folder; made at the first start."""
     file = VAR_DIR / name
     if not file.exists():
-        beside = file.with_suffix(".new")
-        beside.touch(mode=0o600)
+        # Two first starts at once: each writes its own file, the one that links first has made the secret.
+        beside = VAR_DIR / f".{name}-{secrets.token_hex(8)}"
+        beside.touch(mode=0o600, exist_ok=False)
         beside.write_text(secrets.token_urlsafe(50))
-        beside.rename(file)
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(beside)
+        beside.unlink()
     return file.read_text().strip()
 
 
@@ -95,7 +99,6 @@ MIDDLEWARE = [
     "gas.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "gas.middleware.database_away",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -148,6 +151,19 @@ CSRF_FAILURE_VIEW = "gas.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 # A request body that Django parses (forms, JSON) stays small; uploads stream past this.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# Everything a page needs comes from the service itself; gas.middleware sends this with every response.
+CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
 
 # --- Database ---------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -240,6 +256,14 @@ S3_REGION = env.text("GAS_S3_REGION", "us-east-1", "Region of the bucket.")
 S3_KMS_KEY = env.text("GAS_S3_KMS_KEY", "", "KMS key that encrypts the objects. Empty: the bucket's own key (SSE-S3).")
 S3_LINK_SECONDS = env.integer("GAS_S3_LINK_SECONDS", 300, "How long a presigned download link lives.", minimum=10)
 UPLOAD_LINK_SECONDS = env.integer("GAS_UPLOAD_LINK_SECONDS", 3600, "How long an upload may take to begin.", minimum=10)
+S3_ORIGIN = env.text(
+    "GAS_S3_ORIGIN",
+    f"https://{S3_BUCKET}.s3.{S3_REGION}.amazonaws.com" if S3_BUCKET else "",
+    "Where browsers reach the bucket, for uploads; the content security policy allows it.",
+    shown="the bucket's own address at AWS",
+)
+if STORAGE == "s3":
+    CONTENT_SECURITY_POLICY["connect-src"].append(S3_ORIGIN)
 if STORAGE == "s3" and not S3_BUCKET:
     raise ImproperlyConfigured("GAS_S3_BUCKET must be set where GAS_STORAGE is s3; docs/settings.md says what it is.")
 

@@ -1,0 +1,89 @@
+"""/metrics, in Prometheus's text format, from the collectors that the apps registered.
+
+Figures are read from the database at each scrape, so they are the same whichever process answers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import shutil
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.db.models import Count, Min, Q
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gas import errors, registry
+from gas.clock import database_now
+from gas.health import sweep_ages
+from gas.models import OutboxMessage, OutboxStatus
+
+FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+
+
+class _Collected(Collector):
+    """One registered collector as prometheus_client wants it."""
+
+    def __init__(self, collect: registry.Collector) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # naming the metrics beforehand would mean asking the database twice
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All metrics; for this machine, or with the token."""
+    if not _may_read(request):
+        return errors.page(request, 403)
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def exposition() -> bytes:
+    """The text of /metrics."""
+    collected = CollectorRegistry(auto_describe=False)
+    for _, collect_one in registry.collectors():
+        collected.register(_Collected(collect_one))
+    return generate_latest(collected)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
+    # A request that a proxy on this machine passed on comes from loopback too, but says so.
+    is_forwarded = any(name in request.headers for name in FORWARDED)
+    return not is_forwarded and ip_address(request.META["REMOTE_ADDR"]).is_loopback
+
+
+def collect() -> Iterator[Metric]:
+    """What belongs to no app: version, sweeps, outbox, disk."""
+    yield InfoMetricFamily("gas_build", "The running version.", value={"version": settings.SITE_VERSION})
+    ages = GaugeMetricFamily("gas_sweep_age_seconds", "Since a sweep last finished; +Inf: never.", labels=["sweep"])
+    for name, age in sweep_ages().items():
+        ages.add_metric([name], float("inf") if age is None else age)
+    yield ages
+    yield from _outbox()
+    disk = shutil.disk_usage(settings.VAR_DIR)
+    yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk.", value=disk.free / disk.total)
+
+
+def _outbox() -> Iterator[Metric]:
+    found = OutboxMessage.objects.aggregate(
+        waiting=Count("pk", filter=Q(status=OutboxStatus.PENDING)),
+        failed=Count("pk", filter=Q(status=OutboxStatus.FAILED)),
+        oldest=Min("due_at", filter=Q(status=OutboxStatus.PENDING, due_at__lte=Now())),
+    )
+    by_status = GaugeMetricFamily("gas_outbox_messages", "Promised effects by status.", labels=["status"])
+    by_status.add_metric(["pending"], found["waiting"])
+    by_status.add_metric(["failed"], found["failed"])
+    yield by_status
+    lag = (database_now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+    yield GaugeMetricFamily("gas_outbox_lag_seconds", "How long the oldest due effect waits.", value=max(0.0, lag))

@@ -1,0 +1,74 @@
+"""What every request passes: an id, a log line, and the headers that close the page."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from time import perf_counter
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from gas import logs
+
+logger = logging.getLogger("gas.web")
+
+View = Callable[[HttpRequest], HttpResponseBase]
+QUIET_ROUTES = ("/healthz", "/readyz", "/metrics")
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+def request_context(get_response: View) -> View:
+    """Give the request an id, on its log lines and in `X-Request-ID`: the incident code of error pages."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.request_id = _request_id(request)  # type: ignore[attr-defined]
+        token = logs.current_request.set(request)
+        started = perf_counter()
+        try:
+            response = get_response(request)
+            response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+            if (route := logs.route_of(request)) not in QUIET_ROUTES and not _is_static(request):
+                milliseconds = (perf_counter() - started) * 1000
+                logger.info("%s %s %d in %.0f ms", request.method, route, response.status_code, milliseconds)
+            return response
+        finally:
+            logs.current_request.reset(token)
+
+    return middleware
+
+
+def _request_id(request: HttpRequest) -> str:
+    """The proxy's id where a proxy is trusted, else our own."""
+    given = request.headers.get("X-Request-ID", "")
+    if settings.TRUSTED_PROXIES and _REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(6)
+
+
+def _is_static(request: HttpRequest) -> bool:
+    return request.path_info.startswith(settings.STATIC_URL)
+
+
+def security_headers(get_response: View) -> View:
+    """Nothing inline, nothing from elsewhere, nothing kept by caches: pages tell about genomes."""
+    policy = "; ".join(" ".join((name, *sources)) for name, sources in settings.CONTENT_SECURITY_POLICY.items())
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Content-Security-Policy"] = policy
+        response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        if not _is_static(request):
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+    return middleware
+
+
+def plain_text(text: str, status: int = 200) -> HttpResponse:
+    """A response for programs."""
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")

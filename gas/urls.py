@@ -1,0 +1,22 @@
+"""The addresses of the service."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from gas import health, metrics
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),
+    path("", include("annotations.urls")),
+]
+
+handler400 = "gas.errors.bad_request"
+handler403 = "gas.errors.permission_denied"
+handler404 = "gas.errors.not_found"
+handler500 = "gas.errors.server_error"
