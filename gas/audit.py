@@ -33,9 +33,7 @@ def record(action: str, actor: AbstractBaseUser | None, target: str = "", **deta
     `action` is a verb and a noun ("download output"), `target` an id, `detail` ids and figures:
     nothing that names a person.
     """
-    AuditEntry.objects.create(
-        action=action, actor=pseudonym(actor) if actor else "", target=target, detail=detail
-    )
+    AuditEntry.objects.create(action=action, actor=pseudonym(actor) if actor else "", target=target, detail=detail)
 
 
 def pseudonym(person: AbstractBaseUser) -> str:

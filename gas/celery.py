@@ -21,10 +21,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gas.settings")
 if not apps.ready:
     django.setup()
 
-from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
+from django.conf import settings
+from django.db import connections
 
-from gas import registry, stopping  # noqa: E402
+from gas import registry, stopping
 
 logger = logging.getLogger(__name__)
 

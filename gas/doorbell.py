@@ -19,4 +19,4 @@ def ring(task_name: str, queue: Literal["annotate", "control"] = "annotate", **i
     try:
         app.send_task(task_name, kwargs=ids, queue=queue, ignore_result=True, retry=False)
     except Exception as error:  # whatever a broker may raise: the sweep covers a lost doorbell
-        logger.warning("The doorbell %s did not ring (%s); the sweep will find the work.", task_name, type(error).__name__)
+        logger.warning("Doorbell %s did not ring (%s); the sweep will find the work.", task_name, type(error).__name__)

@@ -34,7 +34,14 @@ DECLARED: dict[str, Declared] = {}
 
 
 def _read(
-    name: str, kind: str, default: T, meaning: str, parse: Callable[[str], T], *, shown: str | None = None, secret: bool = False
+    name: str,
+    kind: str,
+    default: T,
+    meaning: str,
+    parse: Callable[[str], T],
+    *,
+    shown: str | None = None,
+    secret: bool = False,
 ) -> T:
     DECLARED[name] = Declared(name, kind, str(default) if shown is None else shown, meaning, secret)
     raw = os.environ.get(name)

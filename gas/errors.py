@@ -35,7 +35,7 @@ def page(request: HttpRequest, status: int, sentence: str = "", **context: Any) 
     Templates get `status`, `sentence`, `incident` (5xx only) and what the caller adds.
     """
     context |= {"status": status, "sentence": sentence or SENTENCES[status]}
-    name = "400.html" if status == 400 else f"{status}.html"
+    name = f"{status}.html"
     try:
         if status < 500:
             text = loader.render_to_string(name, context, request)
@@ -61,7 +61,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without its token: most often a page that was open for too long."""
-    return page(request, 403, "This page was open for too long or cookies are off. Reload it, then send the form again.")
+    return page(request, 403, "This page was open for too long, or cookies are off. Reload it and try again.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

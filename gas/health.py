@@ -40,9 +40,8 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 def readyz(_: HttpRequest) -> JsonResponse:
     """200 or 503, with a sentence for each part that is not well."""
-    failed = {
-        name: sentence for name, probe in (("database", probe_database), ("storage", probe_storage)) if (sentence := _ask(name, probe))
-    }
+    needed = {"database": probe_database, "storage": probe_storage}
+    failed = {name: sentence for name, probe in needed.items() if (sentence := _ask(name, probe))}
     degraded = {} if "database" in failed else late_sweeps()
     if broker := _ask("broker", probe_broker):
         degraded["broker"] = broker

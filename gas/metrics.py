@@ -72,7 +72,8 @@ def collect() -> Iterator[Metric]:
     yield ages
     yield from _outbox()
     disk = shutil.disk_usage(settings.VAR_DIR)
-    yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk.", value=disk.free / disk.total)
+    free = disk.free / disk.total
+    yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk, 0 to 1.", value=free)
 
 
 def _outbox() -> Iterator[Metric]:

@@ -9,6 +9,8 @@ from django.db.models import CheckConstraint, Q
 
 
 class OutboxStatus(models.TextChoices):
+    """What became of a promised effect."""
+
     PENDING = "pending", "Waiting"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"

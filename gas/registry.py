@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Invariant(Protocol):
     """Looks for what must never be; `deep` allows it to read stored bytes."""
 
-    def __call__(self, *, deep: bool) -> Iterable[str]: ...
+    def __call__(self, *, deep: bool) -> Iterable[str]:
+        """Yield what is broken, a sentence each."""
 
 
 OutboxHandler = Callable[["OutboxMessage"], None]
