@@ -202,13 +202,17 @@ LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "annotations:jobs"
 LOGOUT_REDIRECT_URL = "annotations:home"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
-REGISTRATION_HOURS = env.integer("GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1)
+REGISTRATION_HOURS = env.integer(
+    "GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1
+)
 TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
 SIGNUP = env.choice(
     "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."
 )
 AXES_FAILURE_LIMIT = env.integer("GAS_SIGN_IN_TRIES", 5, "Wrong passwords before sign-in pauses.", minimum=1)
-AXES_COOLOFF_TIME = env.number("GAS_SIGN_IN_PAUSE_HOURS", 0.25, "How long sign-in pauses after too many tries, in hours.")
+AXES_COOLOFF_TIME = env.number(
+    "GAS_SIGN_IN_PAUSE_HOURS", 0.25, "How long sign-in pauses after too many tries, in hours."
+)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.too_many_tries"
 AXES_USERNAME_FORM_FIELD = "username"
@@ -217,6 +221,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+
 
 # --- Plans: a migration seeds them; outside the aws profile a variable that is set goes before the row
 def _plan(name: str, file_mb: int, open_jobs: int, jobs_per_day: int, storage_mb: int) -> dict[str, tuple[str, int]]:
@@ -230,7 +235,9 @@ def _plan(name: str, file_mb: int, open_jobs: int, jobs_per_day: int, storage_mb
         "max_file_bytes": figure("FILE_MB", file_mb, f"Largest upload of {owner}, in MB.", 1_000_000),
         "max_open_jobs": figure("OPEN_JOBS", open_jobs, f"Waiting and running jobs {owner} may have."),
         "max_jobs_per_day": figure("JOBS_PER_DAY", jobs_per_day, f"Jobs {owner} may submit within 24 hours."),
-        "max_storage_bytes": figure("STORAGE_MB", storage_mb, f"Inputs and results {owner} may keep, in MB.", 1_000_000),
+        "max_storage_bytes": figure(
+            "STORAGE_MB", storage_mb, f"Inputs and results {owner} may keep, in MB.", 1_000_000
+        ),
         "input_retention_seconds": ("GAS_INPUT_RETENTION", INPUT_RETENTION_SECONDS),
     }
 
@@ -307,13 +314,18 @@ COLD_STORAGE_CLASS = env.choice(
 
 # --- Queue ------------------------------------------------------------------------------------
 BROKER = env.choice(
-    "GAS_BROKER", "file" if IS_LOCAL else "sqs", ("file", "sqs"), "What carries the doorbells: files on this host, or SQS."
+    "GAS_BROKER",
+    "file" if IS_LOCAL else "sqs",
+    ("file", "sqs"),
+    "What carries the doorbells: files on this host, or SQS.",
 )
 SQS_REGION = env.text("GAS_SQS_REGION", "us-east-1", "Region of the queues.")
 SQS_ANNOTATE_URL = env.text("GAS_SQS_ANNOTATE_URL", "", "URL of the queue for annotation.")
 SQS_CONTROL_URL = env.text("GAS_SQS_CONTROL_URL", "", "URL of the queue for sweeps, mail and archive.")
 SQS_RESTORE_EVENTS_URL = env.text(
-    "GAS_SQS_RESTORE_EVENTS_URL", "", "URL of the queue with the bucket's restore events. Empty: only the poll finds them."
+    "GAS_SQS_RESTORE_EVENTS_URL",
+    "",
+    "URL of the queue with the bucket's restore events. Empty: only the poll finds them.",
 )
 SQS_WAIT_SECONDS = env.integer("GAS_SQS_WAIT_SECONDS", 10, "How long one request waits for a message.")
 SQS_VISIBILITY_SECONDS = env.integer(
@@ -333,21 +345,31 @@ GRACE_SECONDS = env.number("GAS_GRACE_SECONDS", 20, "How long a worker may finis
 
 # --- The annotator's child process --------------------------------------------------------------
 REFERENCES_DIR = env.path(
-    "GAS_REFERENCES_DIR", VAR_DIR / "references", "Folder of the compiled references.", shown="references in GAS_VAR_DIR"
+    "GAS_REFERENCES_DIR",
+    VAR_DIR / "references",
+    "Folder of the compiled references.",
+    shown="references in GAS_VAR_DIR",
 )
 DEFAULT_REFERENCE = env.text("GAS_DEFAULT_REFERENCE", "demo", "Reference that the submit form chooses first.")
 ANNOTATE_THREADS = env.integer("GAS_ANNOTATE_THREADS", 1, "Threads of one annotation.", minimum=1)
 CHILD_MEMORY_MB = env.integer("GAS_CHILD_MEMORY_MB", 3000, "Memory an annotation may use, in MB.", minimum=200)
 CHILD_CPU_SECONDS = env.integer("GAS_CHILD_CPU_SECONDS", 4 * 3600, "CPU time an annotation may use.", minimum=1)
-CHILD_OUTPUT_MB = env.integer("GAS_CHILD_OUTPUT_MB", 50_000, "Size of one output file of an annotation, in MB.", minimum=1)
+CHILD_OUTPUT_MB = env.integer(
+    "GAS_CHILD_OUTPUT_MB", 50_000, "Size of one output file of an annotation, in MB.", minimum=1
+)
 CHILD_WALL_SECONDS = env.number("GAS_CHILD_WALL_SECONDS", 4 * 3600, "Time an annotation may take.", minimum=0.1)
 WORK_DIR = env.path(
-    "GAS_WORK_DIR", VAR_DIR / "work", "Folder where a worker keeps the files of a running job.", shown="work in GAS_VAR_DIR"
+    "GAS_WORK_DIR",
+    VAR_DIR / "work",
+    "Folder where a worker keeps the files of a running job.",
+    shown="work in GAS_VAR_DIR",
 )
 MIN_FREE_PERCENT = env.number("GAS_MIN_FREE_PERCENT", 10, "A worker claims no job when less of its disk is free.")
 
 # --- Mail -------------------------------------------------------------------------------------
-MAIL = env.choice("GAS_MAIL", "smtp" if IS_AWS else "file", ("file", "smtp"), "Mails become files in the state folder, or go by SMTP.")
+MAIL = env.choice(
+    "GAS_MAIL", "smtp" if IS_AWS else "file", ("file", "smtp"), "Mails become files in the state folder, or go by SMTP."
+)
 MAIL_DIR = VAR_DIR / "mail"
 EMAIL_BACKEND = "gas.mail.FileBackend" if MAIL == "file" else "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = env.text("GAS_SMTP_HOST", "localhost", "Mail server.")
@@ -361,7 +383,9 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # --- Celery -----------------------------------------------------------------------------------
 CELERY_BROKER_DIR = VAR_DIR / "broker"
-METRICS_TOKEN = env.secret("GAS_METRICS_TOKEN", "", "Bearer token that may read /metrics from elsewhere than this machine.")
+METRICS_TOKEN = env.secret(
+    "GAS_METRICS_TOKEN", "", "Bearer token that may read /metrics from elsewhere than this machine."
+)
 LOG_FORMAT = env.choice("GAS_LOG_FORMAT", "json" if IS_AWS else "text", ("text", "json"), "How log lines look.")
 LOG_LEVEL = env.choice("GAS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged.")
 FAULT = env.text("GAS_FAULT", "", "Tests only: the named point where the process kills itself.")
