@@ -48,7 +48,7 @@ def _broker() -> dict[str, Any]:
             "processed_folder": str(folder / "taken"),
             "polling_interval": 0.1,
         }
-        return {"broker_url": "fsatomic://", "broker_transport_options": patience | options}
+        return {"broker_url": "fsatomic://localhost", "broker_transport_options": patience | options}
     urls = {"annotate": settings.SQS_ANNOTATE_URL, "control": settings.SQS_CONTROL_URL}
     options = {
         "region": settings.SQS_REGION,
@@ -121,4 +121,4 @@ def _ask_to_stop(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _say_ready(sender: Any, **_: Any) -> None:
-    logger.info("Worker %s is ready.", sender.hostname)
+    logger.info("The %s worker is ready.", sender.hostname.partition("@")[0])

@@ -202,6 +202,7 @@ LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "annotations:jobs"
 LOGOUT_REDIRECT_URL = "annotations:home"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
+DEMO_ACCOUNT = "accounts.demo.ensure_demo_account"  # makes it; called at the start of the local profile
 REGISTRATION_HOURS = env.integer(
     "GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1
 )
@@ -351,6 +352,15 @@ REFERENCES_DIR = env.path(
     shown="references in GAS_VAR_DIR",
 )
 DEFAULT_REFERENCE = env.text("GAS_DEFAULT_REFERENCE", "demo", "Reference that the submit form chooses first.")
+# What `manage.py run` builds at the first start, from the files that ship with the project.
+DEMO_REFERENCE_SOURCES = [
+    "--assembly=GRCh38",
+    f"--fasta={BASE_DIR / 'reference' / 'GRCh38.chr19.fa.gz'}",
+    f"--fasta={BASE_DIR / 'reference' / 'GRCh38.chrM.fa'}",
+    f"--genes={BASE_DIR / 'reference' / 'GRCh38.chr19.ensembl113.gff3.gz'}",
+    f"--genes={BASE_DIR / 'reference' / 'GRCh38.chrM.ensembl113.gff3'}",
+    "--codon-table=chrM=2",
+]
 ANNOTATE_THREADS = env.integer("GAS_ANNOTATE_THREADS", 1, "Threads of one annotation.", minimum=1)
 CHILD_MEMORY_MB = env.integer("GAS_CHILD_MEMORY_MB", 3000, "Memory an annotation may use, in MB.", minimum=200)
 CHILD_CPU_SECONDS = env.integer("GAS_CHILD_CPU_SECONDS", 4 * 3600, "CPU time an annotation may use.", minimum=1)

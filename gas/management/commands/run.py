@@ -1,0 +1,125 @@
+"""`manage.py run`: the whole service on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import urllib.request
+from typing import Any
+from urllib.error import URLError
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+from gas import startup
+from gas.supervise import Program, Supervisor
+
+READY_SECONDS = 120
+NAME_WIDTH = 8
+
+_output = threading.Lock()
+
+
+class Command(BaseCommand):
+    """Prepare what is missing, then run web, workers and beat until Ctrl-C."""
+
+    help = "Run the whole service: web, annotate worker, control worker and beat."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Exit status 1 with one sentence when it cannot start."""
+        try:
+            lock = startup.lock_state_folder()
+            account = prepare()
+        except startup.StartupError as error:
+            self.stderr.write(str(error))
+            sys.exit(1)
+        with lock:
+            connections.close_all()
+            stopped = threading.Event()
+            threading.Thread(target=announce, args=(account, stopped), daemon=True).start()
+            Supervisor(programs(), say, environment()).run()
+            stopped.set()
+
+
+def prepare() -> tuple[str, str] | None:
+    """All that must be there before the first request; the demo account, if there is one."""
+    startup.require_free_port()
+    startup.require_settings()
+    startup.prepare_database()
+    startup.collect_static_files()
+    startup.prepare_reference(lambda text: say("run", text))
+    return startup.demo_account()
+
+
+def programs() -> list[Program]:
+    """The four programs of the service."""
+    python = sys.executable
+    celery = [python, "-m", "celery", "--quiet", "-A", "gas.celery:app"]
+    grace = settings.GRACE_SECONDS
+    return [
+        Program("web", [python, "-m", "gunicorn", *web_options(), "gas.wsgi:application"], 15),
+        # Beyond the job's grace, the time to write down that it was given back.
+        Program("annotate", [*celery, *worker_options("annotate", settings.ANNOTATE_SLOTS)], grace + 10),
+        Program("control", [*celery, *worker_options("control", settings.CONTROL_SLOTS)], 30),
+        # The schedule is kept in memory: sweeps are periodic, nothing is lost with it.
+        Program("beat", [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="], 10),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """The programs find the project from whatever folder, and their lines come at once."""
+    folders = [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}
+
+
+def web_options() -> list[str]:
+    """gunicorn's options: threads, for uploads and downloads are slow; no files outside the state folder."""
+    host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
+    return [
+        f"--bind={host}:{settings.PORT}",
+        f"--workers={settings.WEB_WORKERS}",
+        f"--threads={settings.WEB_THREADS}",
+        "--worker-class=gthread",
+        "--keep-alive=30",
+        "--graceful-timeout=10",
+        "--log-level=warning",
+        "--no-control-socket",
+    ]
+
+
+def worker_options(queue: str, slots: int) -> list[str]:
+    """A worker of one queue."""
+    return ["worker", "-Q", queue, "-n", f"{queue}@%h", "-c", str(slots), "--without-mingle", "--without-gossip"]
+
+
+def announce(account: tuple[str, str] | None, stopped: threading.Event) -> None:
+    """Say where the service is, once it answers."""
+    url = f"http://{settings.BIND}:{settings.PORT}/healthz"
+    for _ in range(READY_SECONDS * 5):
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                break
+        except (URLError, OSError):
+            if stopped.wait(0.2):
+                return
+    else:
+        say("run", f"The web server does not answer after {READY_SECONDS} s; its lines above may say why.")
+        return
+    rule = "-" * min(72, shutil.get_terminal_size().columns - NAME_WIDTH - 3)
+    lines = [rule, f"GAS {settings.SITE_VERSION} is ready: {startup.local_address()}"]
+    if account:
+        lines.append(f"Sign in as {account[0]} with the password {account[1]} (kept in {settings.VAR_DIR}).")
+    lines += ["Make the first admin with: manage.py createadmin ADDRESS", "Stop with Ctrl-C.", rule]
+    for line in lines:
+        say("run", line)
+
+
+def say(name: str, text: str) -> None:
+    """One line of one program."""
+    with _output:
+        sys.stdout.write(f"{name:<{NAME_WIDTH}} | {text}\n")
+        sys.stdout.flush()
