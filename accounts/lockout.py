@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+
+from gas import errors
 
 
 def address_of(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
@@ -16,4 +18,9 @@ def address_of(request: HttpRequest | None, credentials: dict[str, Any] | None =
 
 def too_many_tries(request: HttpRequest, *_: object, **__: object) -> HttpResponse:
     """The answer while sign-in is paused; the same whether the account exists or not."""
-    return render(request, "accounts/paused.html", status=429)
+    seconds = round(settings.AXES_COOLOFF_TIME * 3600)
+    sentence = (
+        f"Sign-in with this address is paused after {settings.AXES_FAILURE_LIMIT} wrong passwords. "
+        f"Try again in {max(1, round(seconds / 60))} minutes."
+    )
+    return errors.too_many_requests(request, seconds, sentence)

@@ -106,5 +106,5 @@ def override(user_id: UUID, code: str, reason: str, *, by: User, until: datetime
         User.objects.filter(pk=user_id).update(
             plan_override=code, plan_override_until=until if code else None, plan_override_reason=reason.strip()[:300]
         )
-        audit.record(by, "plan.set", f"user:{user_id}", {"plan": code or "by billing", "reason": reason.strip()[:300]})
+        audit.record("plan.set", by, f"user:{user_id}", plan=code or "by billing", reason=reason.strip()[:300])
         return refresh(user_id)

@@ -1,0 +1,191 @@
+"""Users, plans, registrations and invitations for admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts import plans
+from accounts.models import Consent, Invitation, Plan, Registration, User
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
+    """A user as an admin sees it; the plan is set through the override, with a reason."""
+
+    class Meta:
+        model = User
+        fields = (
+            "name",
+            "institution",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "groups",
+            "plan_override",
+            "plan_override_until",
+            "plan_override_reason",
+        )
+        help_texts = {
+            "plan_override": "Goes before billing while it holds. Empty: the plan follows billing.",
+            "plan_override_until": "Empty: until an admin takes it back.",
+            "plan_override_reason": "Needed for every change; it goes into the audit log.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """A change of the plan needs a reason of its own, not the last one's."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.plan_changes() and (
+            not cleaned.get("plan_override_reason", "").strip() or "plan_override_reason" not in self.changed_data
+        ):
+            self.add_error("plan_override_reason", "Say why the plan changes.")
+        return cleaned
+
+    def plan_changes(self) -> bool:
+        """The admin touched the plan or its end."""
+        return bool({"plan_override", "plan_override_until"} & set(self.changed_data))
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """Find a user, see the plan, set it with a reason."""
+
+    form = UserForm
+    list_display = ("email", "name", "institution", "plan_code", "is_active", "is_staff", "date_joined")
+    list_filter = ("plan_code", "is_active", "is_staff")
+    search_fields = ("email__istartswith", "name__istartswith", "id")
+    search_help_text = "Beginning of the address or name, or the id"
+    ordering = ("-date_joined",)
+    show_full_result_count = False
+    list_per_page = 50
+    readonly_fields = ("id", "email", "email_confirmed_at", "date_joined", "last_login", "plan_code", "plan_changed_at")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("id", "email", "email_confirmed_at", "name", "institution", "date_joined", "last_login")}),
+        (
+            "Plan",
+            {
+                "fields": (
+                    "plan_code",
+                    "plan_changed_at",
+                    "plan_override",
+                    "plan_override_until",
+                    "plan_override_reason",
+                )
+            },
+        ),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People make their own accounts; the first admin comes from the command line."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leaving is a process that deletes files too, not the deletion of a row."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
+        """The plan's columns go through accounts.plans; only a superuser gives rights."""
+        if {"is_staff", "is_superuser", "groups"} & set(form.changed_data) and not request.user.is_superuser:
+            raise PermissionDenied
+        plain = [name for name in form.changed_data if not name.startswith("plan_") and name != "groups"]
+        if plain:
+            obj.save(update_fields=plain)
+        if form.plan_changes():
+            assert isinstance(request.user, User)  # noqa: S101  # the admin site let them in
+            plans.override(
+                obj.pk, obj.plan_override, obj.plan_override_reason, by=request.user, until=obj.plan_override_until
+            )
+
+
+@admin.register(Plan)
+class PlanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """The figures of the plans. What the environment sets is shown and goes before the row."""
+
+    list_display = (
+        "code",
+        "max_file_bytes",
+        "max_open_jobs",
+        "max_jobs_per_day",
+        "max_storage_bytes",
+        "set_by_environment",
+    )
+    readonly_fields = ("code", "set_by_environment")
+
+    @admin.display(description="set by the environment")
+    def set_by_environment(self, plan: Plan) -> str:
+        """Which figures do not come from this row."""
+        taken = plans.overridden(plan)
+        return ", ".join(f"{column} = {value:,} ({name})" for column, (name, value) in taken.items()) or "nothing"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The code knows the plans by name."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The code knows the plans by name."""
+        return False
+
+
+@admin.register(Registration)
+class RegistrationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """Who asked for an account and has not confirmed yet; read only."""
+
+    list_display = ("email", "created_at", "expires_at")
+    fields = ("email", "name", "institution", "created_at", "expires_at")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come from the sign-up page."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are confirmed by mail or expire."""
+        return False
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """Addresses that may sign up where sign-up is by invitation."""
+
+    list_display = ("email", "invited_by", "created_at")
+    fields = ("email",)
+    list_select_related = ("invited_by",)
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        """Note who invited."""
+        if not change:
+            assert isinstance(request.user, User)  # noqa: S101  # the admin site let them in
+            obj.invited_by = request.user
+        obj.save()
+
+
+@admin.register(Consent)
+class ConsentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """Who agreed to which terms; read only."""
+
+    list_display = ("user", "terms_version", "agreed_at")
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only the user can agree."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was agreed to stays as it was."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was agreed to stays as it was."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Consent]:
+        """Newest first."""
+        return super().get_queryset(request).order_by("-pk")

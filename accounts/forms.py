@@ -1,0 +1,159 @@
+"""Forms of the account pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.utils.crypto import salted_hmac
+
+from accounts.models import User, with_address
+from accounts.registration import Applicant
+from gas import clock, outbox
+
+
+class SignUpForm(forms.Form):
+    """Asks for an account. Whether the address has one already is said by mail only."""
+
+    name = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        help_text="We send a link to this address; the account starts when you open it.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    institution = forms.CharField(
+        max_length=200, required=False, widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+    password = forms.CharField(
+        max_length=128,
+        strip=False,
+        help_text="At least 10 characters. A few words in a row are easy to keep and hard to guess.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    consent = forms.BooleanField(
+        label="I agree to the terms, and I have the right to have this genetic data processed here.",
+        error_messages={"required": "Without your agreement we may not process genetic data."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """The password is measured against the name and address typed beside it."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        password = cleaned.get("password")
+        if password:
+            person = User(email=cleaned.get("email", ""), name=cleaned.get("name", ""))
+            try:
+                password_validation.validate_password(password, person)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+    def applicant(self) -> Applicant:
+        """What was written, once the form is valid."""
+        data = self.cleaned_data
+        return Applicant(data["email"], data["name"], data["institution"], data["password"])
+
+
+class ConfirmForm(forms.Form):
+    """The password chosen at sign-up, asked again where the link from the mail leads."""
+
+    password = forms.CharField(
+        max_length=128,
+        strip=False,
+        help_text="The one you chose when you signed up.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
+class SignInForm(AuthenticationForm):
+    """Address and password; one message for every way it can be wrong."""
+
+    error_messages = {
+        "invalid_login": "No account has this e-mail address with this password. Check both, or reset the password.",
+        "inactive": "No account has this e-mail address with this password. Check both, or reset the password.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "E-mail"
+        self.fields["username"].widget = forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+
+
+class ResetForm(forms.Form):
+    """Asks for a link to choose a new password; page, time and effect are the same for every address."""
+
+    email = forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
+    )
+
+    def promise_mail(self) -> None:
+        """Promise the mail; at most one in ten minutes goes to an address."""
+        email = self.cleaned_data["email"].strip().lower()
+        user = User.objects.filter(with_address(email), is_active=True).first()
+        window = clock.database_now().strftime("%Y%m%d%H%M")[:-1]
+        address = salted_hmac("accounts.reset", email).hexdigest()
+        # For an address without an account the message names nobody, and its handler does nothing.
+        payload = {"template": "password_reset", "user": str(user.pk if user else uuid4())}
+        outbox.promise("accounts.mail", f"reset:{address}:{window}", payload)
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, typed once: browsers show and keep it."""
+
+    new_password = forms.CharField(
+        max_length=128,
+        strip=False,
+        help_text="At least 10 characters. All other sessions of yours end.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+    def clean_new_password(self) -> str:
+        """Refuse what is easy to guess."""
+        password: str = self.cleaned_data["new_password"]
+        password_validation.validate_password(password, self.user)
+        return password
+
+    def save(self) -> User:
+        """Store the password; the hash in each session no longer fits, which ends them."""
+        self.user.set_password(self.cleaned_data["new_password"])
+        self.user.save(update_fields=["password"])
+        return self.user
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """The password of now and a new one."""
+
+    old_password = forms.CharField(
+        label="Password now",
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+    field_order = ("old_password", "new_password")
+
+    def clean_old_password(self) -> str:
+        """Only who knows the password of now may change it."""
+        password: str = self.cleaned_data["old_password"]
+        if not self.user.check_password(password):
+            raise ValidationError("This is not your password of now.")
+        return password
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
+    """What a user may change about themself; the address has a way of its own."""
+
+    class Meta:
+        model = User
+        fields = ("name", "institution")
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "name"}),
+            "institution": forms.TextInput(attrs={"autocomplete": "organization"}),
+        }

@@ -1,0 +1,121 @@
+"""From a wish for an account to a user: register, confirm, expire.
+
+The pages say the same whether an address has an account or not; what is true is in the mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from accounts.models import Consent, Invitation, Registration, User, with_address
+from gas import clock, outbox
+
+SALT = "accounts.registration"
+# Mails one address may be sent by people who write it into the sign-up form.
+MAX_OPEN_PER_ADDRESS = 5
+MAX_TRIES = 10
+
+
+class ConfirmationError(Exception):
+    """The registration cannot be confirmed; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """What somebody wrote into the sign-up form."""
+
+    email: str
+    name: str
+    institution: str
+    password: str
+
+
+def register(applicant: Applicant) -> None:
+    """Note the wish for an account and promise the mail that fits. Takes the same time for every address."""
+    hashed = make_password(applicant.password)
+    email = User.objects.normalize_email(applicant.email.strip())
+    with transaction.atomic():
+        account = User.objects.filter(with_address(email)).first()
+        if account is not None:
+            _promise_once_an_hour("account_exists", account.pk, {"user": str(account.pk)})
+            return
+        if settings.SIGNUP == "invite" and not Invitation.objects.filter(with_address(email)).exists():
+            return
+        now = clock.database_now()
+        if Registration.objects.filter(with_address(email), expires_at__gt=now).count() >= MAX_OPEN_PER_ADDRESS:
+            return
+        registration = Registration.objects.create(
+            email=email,
+            name=applicant.name.strip(),
+            institution=applicant.institution.strip(),
+            password=hashed,
+            terms_version=settings.TERMS_VERSION,
+            expires_at=now + timedelta(hours=settings.REGISTRATION_HOURS),
+        )
+        payload = {"template": "confirm", "registration": str(registration.pk)}
+        outbox.promise("accounts.mail", f"confirm:{registration.pk}", payload)
+
+
+def _promise_once_an_hour(template: str, user_id: UUID, payload: dict[str, str]) -> None:
+    hour = clock.database_now().strftime("%Y%m%d%H")
+    outbox.promise("accounts.mail", f"{template}:{user_id}:{hour}", {"template": template, **payload})
+
+
+def token_of(registration: Registration) -> str:
+    """The secret part of the link in the mail; it is made when the mail is, and stored nowhere."""
+    return signing.dumps(str(registration.pk), salt=SALT)
+
+
+def find(token: str) -> Registration | None:
+    """The registration a link belongs to; None when it expired, was used or is no such link."""
+    try:
+        registration_id = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        return None
+    return Registration.objects.filter(
+        pk=registration_id, expires_at__gt=clock.database_now(), tries__lt=MAX_TRIES
+    ).first()
+
+
+def confirm(registration: Registration, password: str) -> User:
+    """Make the user of a registration. Raises ConfirmationError when the password is another one."""
+    # Counted before the comparison, so that parallel guesses count too.
+    Registration.objects.filter(pk=registration.pk).update(tries=F("tries") + 1)
+    if not check_password(password, registration.password):
+        raise ConfirmationError("This is not the password you chose when you signed up. Try again, or sign up anew.")
+    try:
+        with transaction.atomic():
+            return _make_user(registration)
+    except IntegrityError:
+        raise ConfirmationError(
+            "There is an account with this address already. Sign in, or reset the password."
+        ) from None
+
+
+def _make_user(registration: Registration) -> User:
+    now = clock.database_now()
+    user = User(
+        email=registration.email,
+        name=registration.name,
+        institution=registration.institution,
+        password=registration.password,
+        email_confirmed_at=now,
+    )
+    user.save(force_insert=True)
+    Consent.objects.create(user=user, terms_version=registration.terms_version, agreed_at=registration.created_at)
+    Registration.objects.filter(with_address(registration.email)).delete()
+    Invitation.objects.filter(with_address(registration.email)).delete()
+    return user
+
+
+def expire() -> int:
+    """Delete the registrations whose time is up; how many there were."""
+    return Registration.objects.filter(expires_at__lte=clock.database_now()).delete()[0]
