@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
+from typing import NoReturn
 
 import boto3
 import pytest
@@ -14,6 +16,14 @@ from mypy_boto3_sqs.client import SQSClient
 from tests_e2e.emulators.aws import CREDENTIALS, REGION
 from tests_e2e.emulators.control import AwsControl
 from tests_e2e.emulators.loopback import run_module
+from tests_e2e.emulators.postgres import MissingPostgresError, Postgres, run_postgres
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip what this machine lacks; where everything is required, fail."""
+    if os.environ.get("CI") == "true" and os.environ.get("GAS_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +73,13 @@ def bucket(s3: S3Client) -> str:
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests of this process; each makes its own database."""
+    try:
+        with run_postgres() as server:
+            yield server
+    except MissingPostgresError as missing:
+        skip_or_fail(str(missing))
