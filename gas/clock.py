@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 
@@ -23,6 +24,6 @@ def database_now() -> datetime:
         return moment.astimezone(UTC)
 
 
-def from_now(delta: timedelta) -> ExpressionWrapper:
+def from_now(delta: timedelta) -> Combinable:
     """An expression for a query: the database's time plus `delta`."""
     return ExpressionWrapper(Now() + delta, output_field=DateTimeField())

@@ -38,7 +38,7 @@ def page(request: HttpRequest, status: int, sentence: str = "", **context: Any) 
     name = f"{status}.html"
     try:
         if status < 500:
-            text = loader.render_to_string(name, context, request)
+            text: str = loader.render_to_string(name, context, request)
         else:
             context["incident"] = getattr(request, "request_id", "")
             text = loader.render_to_string(name, context | site(request))
