@@ -34,6 +34,7 @@ class Ledger:
         self.lock = threading.RLock()
         self.objects: dict[str, Object] = {}  # in the order in which they were made
         self.ahead = 0
+        self.base_url = ""  # where the double's own pages are
         self.listeners: list[Callable[[Object], None]] = []
 
     def now(self) -> int:

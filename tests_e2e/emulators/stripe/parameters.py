@@ -41,8 +41,9 @@ def invalid(message: str, param: str = "", code: str = "", status: int = 400) ->
 
 
 def missing(kind: str, object_id: str, param: str = "id") -> StripeRefusal:
-    """No such object."""
-    return invalid(f"No such {kind}: '{object_id}'", param, "resource_missing", 404)
+    """No such object: 404 where the address names it, 400 where a parameter does."""
+    status = 404 if param == "id" else 400
+    return invalid(f"No such {kind}: '{object_id}'", param, "resource_missing", status)
 
 
 def unfold(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -78,8 +79,9 @@ def checked(params: type, given: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _hints(params: type) -> dict[str, Any]:
-    hints = get_type_hints(params, vars(inspect.getmodule(params)))
-    return {name: hint for name, hint in hints.items() if name not in OPTIONS}
+    # Without the options, whose types name what the SDK imports for type checkers only.
+    own = {name: hint for name, hint in params.__annotations__.items() if name not in OPTIONS}
+    return get_type_hints(types.SimpleNamespace(__annotations__=own), vars(inspect.getmodule(params)))
 
 
 def _typed_dict(params: type, given: Any, path: str) -> dict[str, Any]:
@@ -122,6 +124,9 @@ def _coerced(hint: Any, value: Any, path: str) -> Any:
 
 def _first_that_fits(hints: tuple[Any, ...], value: Any, path: str) -> Any:
     refusal = invalid(f"Invalid {path}", path)
+    # The SDK lets any text through where later versions of the API may know more words; this one does not.
+    if any(get_origin(hint) is Literal and get_args(hint) != ("",) for hint in hints):
+        hints = tuple(hint for hint in hints if hint is not str)
     for hint in hints:
         try:
             return _coerced(hint, value, path)
