@@ -1,7 +1,7 @@
 """The outside world on loopback: AWS, PostgreSQL, mail, Stripe and sign-in providers.
 
 Each double speaks the real protocol to the real client library and refuses
-what the real service refuses. What a test wants to go wrong (a refusal, a lost
-event, a cut connection) is asked of the double over HTTP, so that it works the
-same whether the double runs in the test's process or in one of its own.
+what the real service refuses. What is to go wrong (a refusal, a lost event, a
+cut connection) the test asks of the double; the AWS double, which runs as a
+process of its own because moto keeps its state in globals, is asked over HTTP.
 """

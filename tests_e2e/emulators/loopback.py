@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +55,9 @@ class LoopbackServer:
         self._server: BaseWSGIServer = make_server(HOST, port, app, threaded=True, request_handler=handler)
         self.port: int = self._server.server_port
         self.url = f"http://{HOST}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # The interval is how long stopping may take; a test pays it every time.
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        self._thread = threading.Thread(target=serve, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

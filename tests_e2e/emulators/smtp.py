@@ -71,7 +71,7 @@ class SmtpSink:
         self._messages: list[EmailMessage] = []
         self._refusals = 0
         self._drops = 0
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
