@@ -226,6 +226,28 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
 
+ERASURE_GRACE_SECONDS = env.integer(
+    "GAS_ERASURE_GRACE", 24 * 3600, "Seconds in which a user may still keep an account they asked to delete."
+)
+TAKEOUT_DAYS = env.integer("GAS_TAKEOUT_DAYS", 7, "How long a user's packed data stays ready for download.", minimum=1)
+
+# --- Billing: off until there is a key ----------------------------------------------------------
+STRIPE_SECRET_KEY = env.secret("GAS_STRIPE_SECRET_KEY", "", "Key of the Stripe account. Empty: an admin sets the plans.")
+STRIPE_WEBHOOK_SECRET = env.secret(
+    "GAS_STRIPE_WEBHOOK_SECRET", "", "Secret of the webhook /accounts/billing/webhook, as Stripe shows it."
+)
+STRIPE_API_BASE = env.text("GAS_STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API answers.").rstrip("/")
+if STRIPE_SECRET_KEY and not STRIPE_WEBHOOK_SECRET:
+    raise ImproperlyConfigured("GAS_STRIPE_WEBHOOK_SECRET must be set where GAS_STRIPE_SECRET_KEY is.")
+PAST_DUE_DAYS = env.number("GAS_PAST_DUE_DAYS", 7, "How long Premium goes on after a payment failed, in days.")
+if STRIPE_SECRET_KEY:
+    # A form's answer may lead there: browsers hold redirects of a form against this list too.
+    CONTENT_SECURITY_POLICY["form-action"] += (
+        ["https://checkout.stripe.com", "https://billing.stripe.com"]
+        if STRIPE_API_BASE == "https://api.stripe.com"
+        else [STRIPE_API_BASE]
+    )
+
 # --- Plans: a migration seeds them; outside the aws profile a variable that is set goes before the row
 def _plan(name: str, file_mb: int, open_jobs: int, jobs_per_day: int, storage_mb: int) -> dict[str, tuple[str, int]]:
     """A plan's figures: column of accounts.models.Plan -> (variable, value). 1 MB is 10^6 bytes."""
@@ -306,6 +328,7 @@ STORAGES = {
     "inputs": _storage("inputs"),
     "results": _storage("results"),
     "archive": _storage("archive"),
+    "takeouts": _storage("takeouts"),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 RESTORE_DELAY_SECONDS = env.integer(
