@@ -232,7 +232,9 @@ ERASURE_GRACE_SECONDS = env.integer(
 TAKEOUT_DAYS = env.integer("GAS_TAKEOUT_DAYS", 7, "How long a user's packed data stays ready for download.", minimum=1)
 
 # --- Billing: off until there is a key ----------------------------------------------------------
-STRIPE_SECRET_KEY = env.secret("GAS_STRIPE_SECRET_KEY", "", "Key of the Stripe account. Empty: an admin sets the plans.")
+STRIPE_SECRET_KEY = env.secret(
+    "GAS_STRIPE_SECRET_KEY", "", "Key of the Stripe account. Empty: an admin sets the plans."
+)
 STRIPE_WEBHOOK_SECRET = env.secret(
     "GAS_STRIPE_WEBHOOK_SECRET", "", "Secret of the webhook /accounts/billing/webhook, as Stripe shows it."
 )
@@ -247,6 +249,7 @@ if STRIPE_SECRET_KEY:
         if STRIPE_API_BASE == "https://api.stripe.com"
         else [STRIPE_API_BASE]
     )
+
 
 # --- Plans: a migration seeds them; outside the aws profile a variable that is set goes before the row
 def _plan(name: str, file_mb: int, open_jobs: int, jobs_per_day: int, storage_mb: int) -> dict[str, tuple[str, int]]:
