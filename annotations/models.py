@@ -14,6 +14,8 @@ from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 
 
 class UploadStatus(models.TextChoices):
+    """CREATED -> RECEIVED -> CONSUMED | EXPIRED."""
+
     CREATED = "created", "Expected"
     RECEIVED = "received", "Received"
     CONSUMED = "consumed", "In use"
@@ -21,6 +23,8 @@ class UploadStatus(models.TextChoices):
 
 
 class JobStatus(models.TextChoices):
+    """PENDING -> RUNNING -> COMPLETED | FAILED | CANCELLED, and back to PENDING from RUNNING."""
+
     PENDING = "pending", "Waiting"
     RUNNING = "running", "Running"
     COMPLETED = "completed", "Done"
@@ -33,6 +37,8 @@ OPEN_STATUSES = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
 class StorageState(models.TextChoices):
+    """HOT -> ARCHIVING -> COLD -> RESTORING -> HOT; DELETED at erasure."""
+
     HOT = "hot", "Available"
     ARCHIVING = "archiving", "Being archived"
     COLD = "cold", "Archived"
@@ -48,7 +54,7 @@ class Upload(models.Model):
     status = models.CharField(max_length=16, choices=UploadStatus.choices, default=UploadStatus.CREATED)
     storage_key = models.CharField(max_length=200, unique=True)
     file_name = models.CharField(max_length=255)  # as the user calls it; shown, never used as a path
-    max_bytes = models.BigIntegerField()
+    max_bytes = models.BigIntegerField()  # the size that was announced: the file has exactly this one
     size_bytes = models.BigIntegerField(null=True, blank=True)
     etag = models.CharField(max_length=128, blank=True, default="")
     is_sample = models.BooleanField(default=False)
@@ -67,8 +73,9 @@ class Upload(models.Model):
             ),
         ]
         indexes = [
-            # The sweep looks for uploads whose time is up.
+            # The sweep looks for uploads whose time is up, and for those whose object must go.
             models.Index(fields=["expires_at"], name="upload_expiry", condition=Q(expires_at__isnull=False)),
+            models.Index(fields=["id"], name="upload_expired", condition=Q(status=UploadStatus.EXPIRED)),
         ]
 
     def __str__(self) -> str:
@@ -93,11 +100,10 @@ class Job(models.Model):
     crashes = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True, default="")
-    cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     submitted_at = models.DateTimeField()
     due_at = models.DateTimeField()  # not claimed before: back-off after a crash
-    started_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)  # of the latest attempt
     finished_at = models.DateTimeField(null=True, blank=True)
 
     records_done = models.BigIntegerField(default=0)
@@ -132,6 +138,8 @@ class Job(models.Model):
             models.Index(fields=["lease_until"], name="job_leases", condition=Q(status=JobStatus.RUNNING)),
             # Quota and fair share: a user's open jobs.
             models.Index(fields=["owner", "status"], name="job_open", condition=Q(status__in=OPEN_STATUSES)),
+            # Metrics and the admin's first page: how the jobs of the last day ended.
+            models.Index(fields=["finished_at", "status"], name="job_ended", condition=Q(finished_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -183,6 +191,8 @@ class Result(models.Model):
 
 
 class OutputKind(models.TextChoices):
+    """The files of a result."""
+
     VCF = "vcf", "Annotated VCF"
     VCF_INDEX = "vcf_index", "Index of the VCF"
     TSV = "tsv", "Table (TSV)"
@@ -228,3 +238,13 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.job_id}"
+
+
+class OrphanScan(models.Model):
+    """How far the sweep has come in its endless walk over the objects of one storage area."""
+
+    area = models.CharField(max_length=16, primary_key=True)
+    after_key = models.CharField(max_length=200, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.area} after {self.after_key}"

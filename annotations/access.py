@@ -1,0 +1,74 @@
+"""The one way from a request to a user's own objects: theirs, or 404 as if it did not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404
+
+from accounts.models import User
+from annotations.models import Job, JobStatus, Upload
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """Some of a user's jobs, newest first; `next_key` asks for those behind, empty at the end."""
+
+    jobs: list[Job]
+    next_key: str
+
+
+def owned_job(user: User, job_id: UUID) -> Job:
+    """The user's job, with its upload and result; Http404 for anybody else's."""
+    job = Job.objects.select_related("upload", "result").filter(pk=job_id, owner=user).first()
+    if job is None:
+        raise Http404
+    return job
+
+
+def owned_upload(user: User, upload_id: UUID) -> Upload:
+    """The user's upload; Http404 for anybody else's."""
+    upload = Upload.objects.select_related("owner").filter(pk=upload_id, owner=user).first()
+    if upload is None:
+        raise Http404
+    return upload
+
+
+def jobs_of(user: User, status: str | None = None, search: str = "", before: str | None = None) -> JobPage:
+    """One page of the user's jobs. `before` is the `next_key` of the page in front; Http404 for nonsense.
+
+    Paged by key: the tenth page costs what the first does, and a new job shifts nothing.
+    """
+    jobs = Job.objects.filter(owner=user).select_related("result").order_by("-submitted_at", "id")
+    if status:
+        if status not in JobStatus.values:
+            raise Http404
+        jobs = jobs.filter(status=status)
+    if search.strip():
+        jobs = jobs.filter(name__icontains=search.strip())
+    if before:
+        submitted_at, job_id = _read_key(before)
+        jobs = jobs.filter(Q(submitted_at__lt=submitted_at) | Q(submitted_at=submitted_at, pk__gt=job_id))
+    found = list(jobs[: PAGE_SIZE + 1])
+    page = found[:PAGE_SIZE]
+    return JobPage(page, _write_key(page[-1]) if len(found) > PAGE_SIZE else "")
+
+
+def _write_key(job: Job) -> str:
+    return f"{job.submitted_at.isoformat()}_{job.pk}"
+
+
+def _read_key(key: str) -> tuple[datetime, UUID]:
+    try:
+        moment, _, job_id = key.partition("_")
+        submitted_at = datetime.fromisoformat(moment.replace(" ", "+"))  # a plus sign reads as a blank in a URL
+        if submitted_at.tzinfo is None:
+            raise ValueError("no time zone")
+        return submitted_at, UUID(job_id)
+    except ValueError as error:
+        raise Http404 from error

@@ -1,0 +1,21 @@
+"""The app of uploads, jobs and results."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+from gas import registry
+
+
+class AnnotationsConfig(AppConfig):
+    """Registers the app's mails, erasers, invariants, metrics and sweep when Django is ready."""
+
+    name = "annotations"
+
+    def ready(self) -> None:
+        """Importing these modules fills gas.registry."""
+        for module in ("mails", "erasure", "invariants", "metrics"):
+            import_module(f"annotations.{module}")
+        registry.sweep("annotations", "annotations.sweep")

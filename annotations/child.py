@@ -1,0 +1,195 @@
+"""The annotator as a child process: started in a group of its own, watched, and always ended.
+
+The child knows no secret: its environment is a short list, its arguments are paths that we made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from annotations.claims import Progress
+
+TICK_SECONDS = 0.2
+OPEN_FILES = 256
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME")
+REFUSED = 2  # the annotator's exit code for a file it cannot annotate
+_TAIL_BYTES = 4096
+
+Tick = Callable[[Progress], None]  # called several times a second; raises to end the child
+
+
+class ChildCrashedError(Exception):
+    """The annotator ended and neither finished nor refused the file; `code` is one of annotations.failures."""
+
+    def __init__(self, code: str, how: str) -> None:
+        super().__init__(f"{code}: the annotator ended with {how}")
+        self.code = code
+
+
+class FileRefusedError(Exception):
+    """The annotator says that the file cannot be annotated; `report` is its own account of that."""
+
+    def __init__(self, report: dict[str, Any]) -> None:
+        super().__init__(report.get("code"))
+        self.report = report
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The files of one attempt on the worker's disk."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """A file of the attempt; names are ours, never the user's."""
+        return self.folder / name
+
+
+def annotate(space: Workspace, reference_name: str, options: dict[str, Any], tick: Tick) -> None:
+    """Annotate `input` of the workspace into its other files.
+
+    Raises FileRefusedError, ChildCrashedError, or what `tick` raised; no process is left then.
+    """
+    log = space.path("log")
+    with log.open("ab") as stream:
+        child = subprocess.Popen(
+            [*_launcher(), *_arguments(space, reference_name, options)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd=space.folder,
+            env=_environment(),
+            start_new_session=True,
+        )
+    try:
+        _wait(child, space.path("progress"), tick)
+    finally:
+        returncode = _end_group(child)
+    if returncode == REFUSED:
+        raise FileRefusedError(_report(space))
+    if returncode != 0:
+        raise ChildCrashedError(*_diagnose(returncode, log))
+
+
+def _launcher() -> list[str]:
+    megabyte = 1_000_000
+    limits = {
+        "parent": os.getpid(),
+        "data-bytes": settings.CHILD_MEMORY_MB * megabyte,
+        "cpu-seconds": settings.CHILD_CPU_SECONDS,
+        "file-bytes": settings.CHILD_OUTPUT_MB * megabyte,
+        "open-files": OPEN_FILES,
+    }
+    return [sys.executable, "-m", "annotations.confine", *(f"--{name}={value}" for name, value in limits.items()), "--"]
+
+
+def _arguments(space: Workspace, reference_name: str, options: dict[str, Any]) -> list[str]:
+    flags = [f"--{name}" for name, value in sorted(options.items()) if value is True]
+    files = {
+        "output": "annotated.vcf.gz",
+        "tsv": "annotated.tsv",
+        "parquet": "annotated.parquet",
+        "summary": "summary.json",
+        "skipped": "skipped.tsv",
+        "progress": "progress",
+        "failure": "failure.json",
+    }
+    named = [f"--{option}={space.path(name)}" for option, name in files.items()]
+    source = str(space.path("input"))
+    return [
+        "annotate",
+        source,
+        f"--reference={reference_name}",
+        f"--threads={settings.ANNOTATE_THREADS}",
+        *named,
+        *flags,
+    ]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    ours = {
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "PYTHONUNBUFFERED": "1",
+        "GAS_VAR_DIR": str(settings.VAR_DIR),
+        "GAS_REFERENCES_DIR": str(settings.REFERENCES_DIR),
+    }
+    return kept | ours
+
+
+def _wait(child: subprocess.Popen[bytes], progress_file: Path, tick: Tick) -> None:
+    """Return when the child has ended, without reaping it: its number stays taken until the group is gone."""
+    process = os.pidfd_open(child.pid)
+    try:
+        poller = select.poll()
+        poller.register(process, select.POLLIN)
+        while not poller.poll(TICK_SECONDS * 1000):
+            tick(_progress(progress_file))
+    finally:
+        os.close(process)
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> int:
+    """Kill what is left of the child's group, and reap the child."""
+    # A child that failed before setsid has no group yet; it ends by itself.
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        child.kill()
+    return child.wait()
+
+
+def _progress(file: Path) -> Progress:
+    """The last whole line of the progress file."""
+    lines = _tail(file).split(b"\n")[:-1]
+    for line in reversed(lines):
+        try:
+            found = json.loads(line)
+            return Progress(int(found["records"]), int(found["bytes_read"]), int(found["bytes_total"]))
+        except (ValueError, KeyError, TypeError):  # the first line of the tail may be cut
+            continue
+    return Progress()
+
+
+def _tail(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _TAIL_BYTES))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _report(space: Workspace) -> dict[str, Any]:
+    """The annotator's failure report: {code, sentence, line, field, value}."""
+    try:
+        report = json.loads(space.path("failure.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ChildCrashedError("annotator_crashed", "a refusal without a report") from error
+    if not isinstance(report, dict) or not {"code", "sentence"} <= report.keys():
+        raise ChildCrashedError("annotator_crashed", "a refusal with an incomplete report")
+    return report
+
+
+def _diagnose(returncode: int, log: Path) -> tuple[str, str]:
+    """(code of annotations.failures, words for our log) of a child that broke."""
+    if returncode < 0:
+        name = signal.Signals(-returncode).name
+        codes = {"SIGXCPU": "cpu_limit", "SIGXFSZ": "output_too_large", "SIGKILL": "killed"}
+        return codes.get(name, "annotator_crashed"), name
+    last = _tail(log).strip().rpartition(b"\n")[2]
+    marks = {b"MemoryError": "out_of_memory", b"[Errno 27]": "output_too_large", b"[Errno 28]": "disk_full"}
+    code = next((code for mark, code in marks.items() if mark in last), "annotator_crashed")
+    return code, f"exit code {returncode}"

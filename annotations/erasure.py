@@ -1,0 +1,37 @@
+"""Deleting what a user's uploads and jobs left: objects by the outbox and for an erasure, then rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from annotations import storage
+from annotations.areas import area
+from annotations.models import Job, Upload
+from annotations.submission import DELETE_RESULTS
+from gas import registry
+from gas.models import OutboxMessage
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+
+@registry.outbox_handler(DELETE_RESULTS)
+def delete_results(message: OutboxMessage) -> None:
+    """Delete the objects below the prefix of a job that is gone."""
+    storage.delete_results(message.payload["prefix"])
+
+
+@registry.eraser("annotations", order=100)
+def erase(user: AbstractBaseUser) -> None:
+    """Delete all jobs, results and uploads of a user, rows first: running workers are fenced off by that.
+
+    Whatever a worker still writes is an orphan then, and this, when it is repeated, or the sweep finds it.
+    """
+    with transaction.atomic():
+        Job.objects.filter(owner_id=user.pk).delete()
+        Upload.objects.filter(owner_id=user.pk).delete()
+    storage.delete_results(f"{user.pk}/")
+    inputs = area("inputs")
+    inputs.delete(inputs.keys_below(f"{user.pk}/"))

@@ -1,0 +1,46 @@
+"""The references that are installed on this machine, as their manifests describe them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from annotations.genomics.errors import AnnotationError
+from annotations.genomics.reference import manifest
+
+
+@dataclass(frozen=True)
+class InstalledReference:
+    """One compiled reference; `digest` is the SHA-256 of its manifest, which names every input's own."""
+
+    name: str
+    assembly: str
+    digest: str
+    built_at: datetime
+
+
+def installed() -> list[InstalledReference]:
+    """All references that this version can use, by name."""
+    folders = sorted(path.parent for path in settings.REFERENCES_DIR.glob(f"[!.]*/{manifest.FILE_NAME}"))
+    found = (_read(folder) for folder in folders)
+    return [reference for reference in found if reference is not None]
+
+
+def find(name: str) -> InstalledReference | None:
+    """The installed reference of that name; a name is compared, never used as a path."""
+    return next((reference for reference in installed() if reference.name == name), None)
+
+
+def _read(folder: Path) -> InstalledReference | None:
+    path = folder / manifest.FILE_NAME
+    try:
+        content = manifest.read(folder)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        built_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (AnnotationError, OSError, ValueError):  # of another version, or being replaced just now
+        return None
+    return InstalledReference(folder.name, content["assembly"], digest, built_at)

@@ -1,0 +1,94 @@
+"""The sweep: finds what no message told, so that every message is optional.
+
+Leases that ran out, jobs that wait without a doorbell, uploads whose time is up, objects that no
+row needs. Each step is bounded and may be done twice at once without harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from django.db.models.functions import Now
+
+from annotations import storage, transitions
+from annotations.areas import AreaName, StorageAwayError, area
+from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
+from gas import doorbell
+from gas.sweeping import turn
+
+if TYPE_CHECKING:
+    from gas.sweeping import Turn
+
+logger = logging.getLogger(__name__)
+
+MAX_LEASES = 500
+MAX_DOORBELLS = 32
+MAX_UPLOADS = 200
+MAX_OBJECTS = 1000  # of an area in one run; the next run goes on behind them
+
+
+def run() -> None:
+    """One sweep, unless another is at it: rows first, then what needs storage."""
+    with turn("annotations") as mine:
+        if mine is None:
+            return
+        end_lost_leases(mine)
+        ring_for_waiting_jobs(mine)
+        transitions.expire_due_uploads()
+        try:
+            delete_expired_uploads(mine)
+            areas: tuple[AreaName, ...] = ("results", "inputs")
+            for name in areas:
+                delete_orphans(name, mine)
+        except StorageAwayError as error:
+            logger.warning("The sweep did not reach storage (%s); the next one tries again.", error)
+
+
+def end_lost_leases(mine: Turn) -> None:
+    """Put back, or after three crashes fail, the jobs whose worker gave no sign of life."""
+    lost = Job.objects.filter(status=JobStatus.RUNNING, lease_until__lt=Now()).order_by("lease_until")
+    for job_id in list(lost.values_list("pk", flat=True)[:MAX_LEASES]):
+        if not mine.has_time():
+            return
+        if transitions.lose_lease(job_id):
+            logger.warning("The lease of job %s ran out: its worker is taken for dead.", job_id)
+
+
+def ring_for_waiting_jobs(mine: Turn) -> None:
+    """Ring once for each job that waits, up to a bound: doorbells get lost, and back-offs end."""
+    waiting = Job.objects.filter(status=JobStatus.PENDING, due_at__lte=Now())
+    for _ in range(waiting.values("pk")[:MAX_DOORBELLS].count()):
+        if not mine.has_time():
+            return
+        doorbell.ring(transitions.ANNOTATE_TASK, queue="annotate")
+
+
+def delete_expired_uploads(mine: Turn) -> None:
+    """Delete the objects of expired uploads, then their rows."""
+    expired = Upload.objects.filter(status=UploadStatus.EXPIRED, jobs__isnull=True).order_by("id")
+    for upload in expired[:MAX_UPLOADS]:
+        if not mine.has_time():
+            return
+        storage.delete_input(upload)
+        upload.delete()
+
+
+def delete_orphans(name: AreaName, mine: Turn) -> None:
+    """Look at the next keys of an area and delete those that no row needs; a walk without end."""
+    if not mine.has_time():
+        return
+    objects = area(name)
+    scan, _ = OrphanScan.objects.get_or_create(area=name)
+    keys = objects.keys(scan.after_key, MAX_OBJECTS)
+    orphans = storage.orphans(name, keys)
+    objects.delete(orphans)
+    scan.after_key = keys[-1] if len(keys) == MAX_OBJECTS else ""
+    scan.save(update_fields=["after_key"])
+    unfinished = list(objects.unfinished())
+    abandoned = set(storage.orphans(name, [key for key, _ in unfinished]))
+    for key, upload_id in unfinished:
+        if key in abandoned:
+            objects.abort(key, upload_id)
+    if orphans or abandoned:
+        logger.info("Deleted %d objects of %s that no row needs.", len(orphans) + len(abandoned), name)
