@@ -1,0 +1,106 @@
+"""A result's summary as its page shows it, and the specimen of the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from annotations.models import Result
+
+IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
+MAX_LINES = 20
+
+
+@dataclass(frozen=True)
+class Count:
+    """One bar: its words, how many, and how wide in percent of the largest; `css` names a meaning's colour."""
+
+    label: str
+    number: int
+    percent: int
+    width: str
+    css: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the page of a done job shows first; each list may be empty where the annotator counted nothing."""
+
+    figures: list[Count]
+    impacts: list[Count]
+    consequences: list[Count]
+    consequences_title: str
+    classes: list[Count]
+
+
+def overview(result: Result) -> Overview:
+    """Figures and bars from a result's summary."""
+    summary: Mapping[str, Any] = result.summary
+    impacts = {name: int(summary.get("impacts", {}).get(name, 0)) for name in IMPACTS}
+    figures = [_count(f"{name.capitalize()} impact", number, 1, 1, name.lower()) for name, number in impacts.items()]
+    consequences = _bars(summary.get("consequences", {}))
+    title = "Most severe consequence of each variant"
+    if len(consequences) > MAX_LINES:
+        title += f" (the {MAX_LINES} most frequent)"
+    return Overview(
+        figures=figures,
+        impacts=_bars(impacts, by_number=False) if any(impacts.values()) else [],
+        consequences=consequences[:MAX_LINES],
+        consequences_title=title,
+        classes=_bars(summary.get("classes", {})),
+    )
+
+
+def _bars(numbers: Mapping[str, int], *, by_number: bool = True) -> list[Count]:
+    """Bars for counts by name, largest first unless the order has a meaning of its own."""
+    total, largest = sum(numbers.values()), max(numbers.values(), default=0)
+    pairs = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0])) if by_number else list(numbers.items())
+    return [
+        _count(name.replace("_", " "), number, total, largest, name.lower() if name in IMPACTS else "")
+        for name, number in pairs
+    ]
+
+
+def _count(label: str, number: int, total: int, largest: int, css: str) -> Count:
+    percent = round(100 * number / total) if total else 0
+    return Count(label, number, percent, f"{100 * number / largest:.2f}" if largest else "0", css)
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One annotated variant, to show what the service does. Codons as CSQ writes them: the changed base upper-case."""
+
+    contig: str
+    pos: int
+    ref: str
+    alt: str
+    gene_symbol: str
+    transcript_id: str
+    consequence: str
+    impact: str
+    codon_before: str
+    codon_after: str
+    amino_acid_before: str
+    amino_acid_after: str
+    where: str
+    known: str
+
+
+# A test annotates this variant with the demo reference and compares every field.
+SPECIMEN = Specimen(
+    contig="chrM",
+    pos=11778,
+    ref="G",
+    alt="A",
+    gene_symbol="MT-ND4",
+    transcript_id="ENST00000361381.2",
+    consequence="missense_variant",
+    impact="MODERATE",
+    codon_before="cGc",
+    codon_after="cAc",
+    amino_acid_before="Arg",
+    amino_acid_after="His",
+    where="codon 340",
+    known="MITOMAP: Leber hereditary optic neuropathy (LHON), confirmed; in 190 of 61,883 sequences of GenBank",
+)

@@ -1,0 +1,25 @@
+"""Addresses of uploads, jobs and results."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from annotations import uploads, views
+
+app_name = "annotations"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("jobs/", views.jobs, name="jobs"),
+    path("jobs/new", views.submit, name="submit"),
+    path("jobs/sample", views.submit_sample, name="submit_sample"),
+    path("jobs/<uuid:job_id>/", views.job, name="job"),
+    path("jobs/<uuid:job_id>/live", views.job_live, name="job_live"),
+    path("jobs/<uuid:job_id>/cancel", views.job_cancel, name="job_cancel"),
+    path("jobs/<uuid:job_id>/delete", views.job_delete, name="job_delete"),
+    path("jobs/<uuid:job_id>/again", views.job_again, name="job_again"),
+    path("jobs/<uuid:job_id>/download/<str:kind>", views.download, name="download"),
+    path("jobs/<uuid:job_id>/input", views.download_input, name="input"),
+    path("uploads/", uploads.upload_create, name="upload_create"),
+    path("uploads/<uuid:upload_id>/content", uploads.upload_content, name="upload_content"),
+]

@@ -1,0 +1,220 @@
+"""Pages of jobs: submit, find, follow, download."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import confirmed_required, signed_in
+from annotations import access, estimate, failures, storage, submission, summaries, timeline, transitions
+from annotations.allowance import allowance_of
+from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
+from annotations.models import Job, JobStatus, Output, OutputKind, StorageState, Upload, UploadStatus
+
+# How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
+POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
+LIST_POLL_SECONDS = 3
+TEXT = "text/plain; charset=utf-8"
+CONTENT_TYPES = {OutputKind.LOG: TEXT, OutputKind.RECEIPT: TEXT, OutputKind.SUMMARY: "application/json"}
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What this is, shown by one annotated variant; who is signed in goes to the jobs."""
+    if request.user.is_authenticated:
+        return redirect("annotations:jobs")
+    return render(request, "annotations/home.html", {"specimen": summaries.SPECIMEN})
+
+
+# --- Submitting --------------------------------------------------------------------------------
+@confirmed_required
+@require_http_methods(["GET", "POST"])
+def submit(request: HttpRequest) -> HttpResponse:
+    """Make a job of an uploaded file."""
+    user = signed_in(request)
+    form = SubmitForm(request.POST or None)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            job = submission.submit_job(
+                user,
+                upload_id=data["upload_id"],
+                reference_name=data["reference"],
+                submission_key=data["submission_key"],
+                options=form.options(),
+                name=data["name"],
+            )
+            return redirect("annotations:job", job.pk)
+        except submission.RefusedError as error:
+            form.add_error(None, error.sentence)
+    uploaded = None
+    if form.is_bound and form.cleaned_data.get("upload_id"):
+        mine = Upload.objects.filter(owner=user, status=UploadStatus.RECEIVED)
+        uploaded = mine.filter(pk=form.cleaned_data["upload_id"]).first()
+    context = {"form": form, "uploaded": uploaded, "allowance": allowance_of(user), **_samples()}
+    return render(request, "annotations/submit.html", context, status=422 if form.errors else 200)
+
+
+def _samples() -> dict[str, Any]:
+    return {"samples": submission.SAMPLES, "sample_key": new_key()}
+
+
+@confirmed_required
+@require_POST
+def submit_sample(request: HttpRequest) -> HttpResponse:
+    """Make a job of one of the samples."""
+    form = SampleForm(request.POST)
+    if not form.is_valid():
+        raise Http404
+    data = form.cleaned_data
+    try:
+        job = submission.submit_sample(signed_in(request), data["sample"], data["submission_key"])
+    except submission.RefusedError as error:
+        messages.error(request, error.sentence)
+        return redirect("annotations:submit")
+    return redirect("annotations:job", job.pk)
+
+
+# --- Finding -----------------------------------------------------------------------------------
+@login_required
+@require_safe
+def jobs(request: HttpRequest) -> HttpResponse:
+    """The user's jobs, newest first; the script asks for the rows alone."""
+    user = signed_in(request)
+    find = FindForm(request.GET)
+    status, search, before = find.found("status"), find.found("search"), find.found("before")
+    page = access.jobs_of(user, status=status or None, search=search, before=before or None)
+    context = {
+        "page": page,
+        "status": status,
+        "search": search,
+        "before": before,
+        "statuses": JobStatus.choices,
+        "poll_seconds": LIST_POLL_SECONDS if any(not job.is_final for job in page.jobs) else None,
+    }
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "annotations/_jobs_rows.html", context)
+    if not page.jobs and not (status or search or before):
+        context |= _samples()
+    return render(request, "annotations/jobs.html", context)
+
+
+# --- One job -----------------------------------------------------------------------------------
+@login_required
+@require_safe
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """A job: its progress while it is open, its result or what went wrong afterwards."""
+    found = access.owned_job(signed_in(request), job_id)
+    return render(request, "annotations/job.html", _page_of(found))
+
+
+@login_required
+@require_safe
+def job_live(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The moving part of an open job's page; once the job has ended, the browser loads the page anew."""
+    found = access.owned_job(signed_in(request), job_id)
+    if found.is_final:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "annotations/_job_live.html", _moving_part(found))
+
+
+def _moving_part(job: Job) -> dict[str, Any]:
+    return {
+        "job": job,
+        "estimate": estimate.for_job(job),
+        "timeline": timeline.lines(job),
+        "poll_seconds": POLL_SECONDS[JobStatus(job.status)],
+    }
+
+
+def _page_of(job: Job) -> dict[str, Any]:
+    """What the page of a job shows; the live part shows a share of it."""
+    if not job.is_final:
+        return _moving_part(job)
+    context: dict[str, Any] = {"job": job, "timeline": timeline.lines(job), "again": RunForm(initial={"reference": job.reference_name})}
+    if job.status == JobStatus.FAILED:
+        context["sentence"] = failures.sentence(job)
+    if job.status == JobStatus.COMPLETED:
+        outputs = {output.kind: output for output in job.result.outputs.all()}
+        context |= {"result": job.result, "outputs": outputs, "overview": summaries.overview(job.result)}
+    return context
+
+
+@login_required
+@require_POST
+def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Stop an open job."""
+    found = access.owned_job(signed_in(request), job_id)
+    if not transitions.cancel(found.pk, by="owner"):
+        messages.error(request, "The job had ended already, so there was nothing to cancel.")
+    return redirect("annotations:job", found.pk)
+
+
+@login_required
+@require_POST
+def job_delete(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Delete a job with its files."""
+    user = signed_in(request)
+    found = access.owned_job(user, job_id)
+    submission.delete_job(user, found)
+    messages.success(request, f"{found.name} and its files are deleted.")
+    return redirect("annotations:jobs")
+
+
+@confirmed_required
+@require_POST
+def job_again(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """A new job on the same file, perhaps with another reference."""
+    user = signed_in(request)
+    found = access.owned_job(user, job_id)
+    form = RunForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose one of the installed references.")
+        return redirect("annotations:job", found.pk)
+    data = form.cleaned_data
+    try:
+        again = submission.run_again(user, found, data["submission_key"], reference_name=data["reference"])
+    except submission.RefusedError as error:
+        messages.error(request, error.sentence)
+        return redirect("annotations:job", found.pk)
+    return redirect("annotations:job", again.pk)
+
+
+# --- Files -------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
+    """One file of a result, always as an attachment."""
+    found = access.owned_job(signed_in(request), job_id)
+    output = Output.objects.select_related("result").filter(result__job=found, kind=kind).first()
+    if output is None or output.result.storage != StorageState.HOT:
+        raise Http404
+    address = storage.download_url(output)
+    if address is not None:
+        return redirect(address)
+    content_type = CONTENT_TYPES.get(OutputKind(output.kind), "application/octet-stream")
+    return FileResponse(
+        storage.open_output(output), as_attachment=True, filename=output.file_name, content_type=content_type
+    )
+
+
+@login_required
+@require_safe
+def download_input(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+    """The file as it was uploaded."""
+    upload = access.owned_job(signed_in(request), job_id).upload
+    if upload.status != UploadStatus.CONSUMED:
+        raise Http404
+    address = storage.input_url(upload)
+    if address is not None:
+        return redirect(address)
+    return FileResponse(
+        storage.open_input(upload), as_attachment=True, filename=upload.file_name, content_type="application/octet-stream"
+    )
