@@ -42,12 +42,36 @@ CODES: Final = {
 }
 """NCBI number -> residues. 11 (bacteria, plastids) differs from 1 in start codons alone."""
 
+_STARTS: Final = {
+    2: ("ATT", "ATC", "ATA", "ATG", "GTG"),
+    3: ("ATA", "ATG", "GTG"),
+    4: ("TTA", "TTG", "CTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    5: ("TTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    9: ("ATG", "GTG"),
+    11: ("TTG", "CTG", "ATT", "ATC", "ATA", "ATG", "GTG"),
+    13: ("TTG", "ATA", "ATG", "GTG"),
+}
+"""Codons that open a CDS. Under the nuclear code ATG alone, as VEP has it."""
+
 MITOCHONDRIAL: Final = frozenset((2, 3, 4, 5, 9, 13))
 """Codes under which a CDS may end in T or TA, completed to TAA by polyadenylation."""
 
 CODE_NUMBERS: Final = tuple(CODES)
 TABLES: Final = np.array([list(residues.encode()) for residues in CODES.values()], np.uint8)
 """uint8[codes, 64]: row as in CODE_NUMBERS; the residue's letter."""
+
+
+def _start_codons() -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    starts = np.zeros((len(CODES), 64), np.uint8)
+    for row, number in enumerate(CODE_NUMBERS):
+        for codon in _STARTS.get(number, ("ATG",)):
+            first, second, third = ("ACGT".index(base) for base in codon)
+            starts[row, first * 16 + second * 4 + third] = 1
+    return starts
+
+
+START_CODONS: Final = _start_codons()
+"""uint8[codes, 64]: 1 where translation may begin."""
 
 STOP: Final = ord("*")
 UNKNOWN: Final = ord("X")
