@@ -130,7 +130,8 @@ def claim_job(job_id: UUID, worker: str) -> Claim | None:
 
 def is_mine(claim: Claim) -> bool:
     """The job still runs under this claim."""
-    return _held(claim).exists()
+    found: bool = _held(claim).exists()
+    return found
 
 
 def renew(claim: Claim, progress: Progress) -> bool:

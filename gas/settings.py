@@ -181,7 +181,9 @@ def _database() -> dict[str, Any]:
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "gas.sqlite3", "OPTIONS": options}
+        # The tests use a file too: threads see one database, with its real locks.
+        test = {"NAME": VAR_DIR / "test.sqlite3"}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "gas.sqlite3", "OPTIONS": options, "TEST": test}
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
     parsed.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     return parsed
@@ -340,6 +342,34 @@ RESTORE_DELAY_SECONDS = env.integer(
 COLD_STORAGE_CLASS = env.choice(
     "GAS_COLD_STORAGE_CLASS", "GLACIER", ("GLACIER", "DEEP_ARCHIVE"), "S3 storage class of archived results."
 )
+RESTORE_EXPEDITED_MAX_RESULTS = env.integer(
+    "GAS_RESTORE_EXPEDITED_MAX_RESULTS", 50, "Up to so many archived results are asked back by the fastest, dearest tier."
+)
+RESTORE_EXPEDITED_MAX_MB = env.integer(
+    "GAS_RESTORE_EXPEDITED_MAX_MB", 1_000, "Up to so many MB together are asked back by the fastest, dearest tier."
+)
+RESTORE_LARGE_TIER = env.choice(
+    "GAS_RESTORE_LARGE_TIER", "Standard", ("Standard", "Bulk"), "Retrieval tier of sets of results larger than that."
+)
+RESTORE_POLL_SECONDS = env.integer(
+    "GAS_RESTORE_POLL", 600, "How often a result on its way back is looked at where no event tells of it.", minimum=1
+)
+# What AWS asks in us-east-1, in US dollars; the costs page of the admin multiplies.
+PRICES = {
+    "hot_gb_month": 0.023,
+    "glacier_gb_month": 0.0036,
+    "deep_archive_gb_month": 0.00099,
+    "archive_1000": 0.03,
+    "expedited_1000": 10.0,
+    "expedited_gb": 0.03,
+    "standard_1000": 0.05,
+    "standard_gb": 0.01,
+    "bulk_1000": 0.025,
+    "bulk_gb": 0.0,
+    "look_1000": 0.0004,
+    "return_1000": 0.005,
+}
+PRICES |= env.prices("GAS_PRICES", PRICES, "Prices that differ from AWS's list, in dollars.")
 
 # --- Queue ------------------------------------------------------------------------------------
 BROKER = env.choice(
