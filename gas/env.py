@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -120,6 +120,21 @@ def words(name: str, default: Sequence[str], meaning: str) -> list[str]:
         lambda raw: [word.strip() for word in raw.split(",") if word.strip()],
         shown=",".join(default),
     )
+
+
+def prices(name: str, known: Mapping[str, float], meaning: str) -> dict[str, float]:
+    """Some of the known prices with other amounts: `name=amount`, separated by commas."""
+
+    def parse(raw: str) -> dict[str, float]:
+        found = {}
+        for entry in raw.split(","):
+            price, _, amount = entry.strip().partition("=")
+            if price not in known or float(amount) < 0:
+                raise ValueError(f"write price=amount, with prices from {', '.join(known)}")
+            found[price] = float(amount)
+        return found
+
+    return _read(name, "a list of price=amount separated by commas", {}, meaning, parse, shown="")
 
 
 def path(name: str, default: Path, meaning: str, *, shown: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import socket
 from collections.abc import Callable
 from typing import IO
@@ -63,7 +64,7 @@ def require_free_port() -> None:
 def require_settings() -> None:
     """Refuse settings that do not fit together."""
     try:
-        call_command("check", verbosity=0)
+        call_command("check", stdout=io.StringIO())
     except (CommandError, ImproperlyConfigured) as error:
         raise StartupError(f"The settings do not fit together: {error}") from None
 
