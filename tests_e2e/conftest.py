@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import boto3
@@ -13,10 +15,14 @@ from botocore.config import Config
 from mypy_boto3_s3.client import S3Client
 from mypy_boto3_sqs.client import SQSClient
 
+from tests_e2e import deployments
+from tests_e2e.deployments import Doors, Templates
 from tests_e2e.emulators.aws import CREDENTIALS, REGION
 from tests_e2e.emulators.control import AwsControl
 from tests_e2e.emulators.loopback import run_module
 from tests_e2e.emulators.postgres import MissingPostgresError, Postgres, run_postgres
+from tests_e2e.emulators.smtp import SmtpSink
+from tests_e2e.service import Deployment
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -83,3 +89,48 @@ def postgres() -> Iterator[Postgres]:
             yield server
     except MissingPostgresError as missing:
         skip_or_fail(str(missing))
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What deployments of the local profile are copied from."""
+    # With several processes each has a folder of its own below a common one.
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    references = deployments.build_reference(common)
+    return deployments.local_template(own / "template", references)
+
+
+@pytest.fixture(scope="session")
+def postgres_templates(templates: Templates, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """The same, with a migrated PostgreSQL database."""
+    folder = tmp_path_factory.mktemp("postgres-template")
+    database = deployments.migrated_database(postgres, folder, templates.references)
+    return replace(templates, postgres_database=database)
+
+
+@pytest.fixture
+def local(templates: Templates, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment of the local profile; nothing runs yet."""
+    with deployments.local(templates, tmp_path / "var") as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpSink]:
+    """A mail server."""
+    with SmtpSink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def doors(aws: AwsControl, postgres: Postgres, smtp: SmtpSink) -> Doors:
+    """The outside world of an emulated deployment."""
+    return Doors(aws.url, postgres, smtp.port)
+
+
+@pytest.fixture
+def emulated(postgres_templates: Templates, doors: Doors, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment of the emulated profile; nothing runs yet."""
+    with deployments.emulated(postgres_templates, doors, tmp_path / "var") as deployment:
+        yield deployment

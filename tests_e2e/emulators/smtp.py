@@ -10,6 +10,7 @@ import email
 import email.policy
 import socketserver
 import threading
+from collections.abc import Callable
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Self, cast
@@ -61,7 +62,10 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class SmtpSink:
-    """A running mail server; ``messages`` are those accepted, oldest first."""
+    """A running mail server; ``messages`` are those accepted, oldest first.
+
+    ``before_answer`` is called once, when the next mail is kept and its sender not yet told.
+    """
 
     def __init__(self) -> None:
         self._server = _Server((HOST, 0), _Conversation)
@@ -71,6 +75,7 @@ class SmtpSink:
         self._messages: list[EmailMessage] = []
         self._refusals = 0
         self._drops = 0
+        self.before_answer: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -119,4 +124,8 @@ class SmtpSink:
             self._messages.append(message)
             self._arrived.notify_all()
             self._drops -= 1
-            return self._drops < 0
+            is_told = self._drops < 0
+            act, self.before_answer = self.before_answer, None
+        if act:
+            act()
+        return is_told
