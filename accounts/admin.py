@@ -189,3 +189,8 @@ class ConsentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     def get_queryset(self, request: HttpRequest) -> QuerySet[Consent]:
         """Newest first."""
         return super().get_queryset(request).order_by("-pk")
+
+
+# The admin pages of the app's own packages register themselves when they are imported.
+from accounts.billing import admin as _billing  # noqa: E402, F401
+from accounts.erasure import admin as _erasure  # noqa: E402, F401

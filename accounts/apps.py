@@ -14,5 +14,17 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Importing these modules fills gas.registry."""
-        for module in ("mails", "sweep", "invariants"):
+        for module in (
+            "mails",
+            "sweep",
+            "invariants",
+            "billing.events",
+            "billing.invariants",
+            "billing.leaving",
+            "billing.sweep",
+            "erasure.invariants",
+            "erasure.work",
+            "takeout.exports",
+            "takeout.work",
+        ):
             import_module(f"accounts.{module}")

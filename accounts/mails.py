@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts import registration
+from accounts.erasure import work as erasures
 from accounts.models import Registration, User
 from gas import registry
 from gas.models import OutboxMessage
@@ -22,6 +24,19 @@ SUBJECTS = {
     "account_exists": "You have a GAS account already",
     "password_reset": "Choose a new password for GAS",
     "password_changed": "Your GAS password was changed",
+    "payment_failed": "A payment for GAS Premium failed",
+    "payment_reminder": "GAS Premium ends soon: a payment is missing",
+    "premium_ended": "GAS Premium has ended",
+    "erasure_requested": "Your GAS account will be deleted",
+    "erasure_withdrawn": "Your GAS account stays",
+    "takeout_ready": "Your data from GAS is ready",
+}
+# Where the link of a mail leads; elsewhere it is the page to sign in.
+PAGES = {
+    "payment_failed": "accounts:plan",
+    "payment_reminder": "accounts:plan",
+    "premium_ended": "accounts:plan",
+    "takeout_ready": "accounts:takeout",
 }
 
 
@@ -33,8 +48,11 @@ def deliver(message: OutboxMessage) -> None:
     if found is None:
         return
     address, context = found
-    context |= {"base_url": settings.BASE_URL, "subject": SUBJECTS[template]}
-    send_mail(SUBJECTS[template], render_to_string(f"mail/{template}.txt", context), None, [address])
+    body = render_to_string(f"mail/{template}.txt", context | {"base_url": settings.BASE_URL})
+    host = urlsplit(settings.BASE_URL).hostname or "localhost"
+    # A mail whose success was lost goes again under its own name, so that a reader sees it once.
+    headers = {"Message-ID": f"<outbox-{message.pk}@{host}>", "Auto-Submitted": "auto-generated"}
+    EmailMessage(SUBJECTS[template], body, to=[address], headers=headers).send()
 
 
 def _recipient(payload: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
@@ -48,11 +66,22 @@ def _recipient(payload: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     user = User.objects.filter(pk=payload["user"], is_active=True).first()
     if user is None:
         return None
-    return user.email, {"name": user.name, "link": settings.BASE_URL + _link_for(payload["template"], user)}
+    context = _context_for(payload["template"], user)
+    return None if context is None else (user.email, context)
 
 
-def _link_for(template: str, user: User) -> str:
-    if template != "password_reset":
-        return reverse("accounts:sign_in")
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return reverse("accounts:password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+def _context_for(template: str, user: User) -> dict[str, Any] | None:
+    """What the text of a mail to a user says; None where the mail has lost its sense meanwhile."""
+    context: dict[str, Any] = {"user": user, "name": user.name}
+    if template == "erasure_requested":
+        erasure = erasures.scheduled_for(user.pk)
+        if erasure is None:
+            return None
+        context["due_at"] = erasure.due_at
+        path = reverse("accounts:erasure_withdraw", args=[erasures.token_of(erasure)])
+    elif template == "password_reset":
+        uid = urlsafe_base64_encode(force_bytes(user.pk))
+        path = reverse("accounts:password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+    else:
+        path = reverse(PAGES.get(template, "accounts:sign_in"))
+    return context | {"link": settings.BASE_URL + path}

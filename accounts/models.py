@@ -176,3 +176,23 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"terms {self.terms_version}"
+
+
+# The models of the app's own packages: Django finds an app's models by importing this module.
+from accounts.billing.models import BillingAccount, StripeEvent  # noqa: E402
+from accounts.erasure.models import Erasure  # noqa: E402
+from accounts.takeout.models import TakeOut  # noqa: E402
+
+__all__ = [
+    "BillingAccount",
+    "Consent",
+    "Erasure",
+    "Invitation",
+    "Plan",
+    "PlanCode",
+    "Registration",
+    "StripeEvent",
+    "TakeOut",
+    "User",
+    "with_address",
+]

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from accounts.models import Plan, PlanCode, User
+from accounts.models import BillingAccount, Plan, PlanCode, User
 from gas import audit, clock, outbox
 
 
@@ -77,7 +77,8 @@ def derive(user: User, now: datetime) -> PlanCode:
     holds = user.plan_override_until is None or user.plan_override_until > now
     if user.plan_override and holds:
         return PlanCode(user.plan_override)
-    return PlanCode.FREE
+    account = BillingAccount.objects.filter(pk=user.pk).first()
+    return PlanCode.PREMIUM if account is not None and account.grants_premium(now) else PlanCode.FREE
 
 
 def refresh(user_id: UUID) -> bool:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from accounts import plans, registration
 from accounts.models import User
+from accounts.takeout import work as takeout
 from gas import registry
 from gas.sweeping import turn
 
@@ -23,6 +24,7 @@ def sweep() -> None:
         if mine is None:
             return
         registration.expire()
+        takeout.expire()
         _end_overrides()
         old = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:BATCH]
         Session.objects.filter(pk__in=list(old)).delete()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import TemplateView
 
 from accounts import views
@@ -32,6 +32,9 @@ urlpatterns = [
     path("password/change/done/", views.password_change_done, name="password_change_done"),
     path("profile/", views.profile, name="profile"),
     path("plan/", views.plan, name="plan"),
+    path("billing/", include("accounts.billing.urls")),
+    path("delete/", include("accounts.erasure.urls")),
+    path("data/", include("accounts.takeout.urls")),
     path("terms/", TemplateView.as_view(template_name="accounts/terms.html"), name="terms"),
     path("privacy/", TemplateView.as_view(template_name="accounts/privacy.html"), name="privacy"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,6 +19,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import FormView
 
 from accounts import plans, registration
+from accounts.billing.offers import offer_to
+from accounts.erasure.work import scheduled_for
 from accounts.forms import (
     ChangePasswordForm,
     ConfirmForm,
@@ -154,7 +157,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form})
+    return render(request, "accounts/profile.html", {"form": form, "erasure": scheduled_for(request.user.pk)})
 
 
 @login_required
@@ -164,4 +167,5 @@ def plan(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)  # noqa: S101  # login_required
     rows = Plan.objects.order_by("max_file_bytes")
     offered = [{"code": row.code, "limits": plans.limits_of_plan(row)} for row in rows]
-    return render(request, "accounts/plan.html", {"plans": offered, "limits": plans.limits(request.user)})
+    context = {"plans": offered, "limits": plans.limits(request.user), "form_key": uuid4()}
+    return render(request, "accounts/plan.html", context | {"offer": offer_to(request.user)})

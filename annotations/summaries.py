@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
 from annotations.models import Result
 
-IMPACTS = ("HIGH", "MODERATE", "LOW", "MODIFIER")
 MAX_LINES = 20
 
 
@@ -27,7 +27,6 @@ class Count:
 class Overview:
     """What the page of a done job shows first; each list may be empty where the annotator counted nothing."""
 
-    figures: list[Count]
     impacts: list[Count]
     consequences: list[Count]
     consequences_title: str
@@ -37,34 +36,35 @@ class Overview:
 def overview(result: Result) -> Overview:
     """Figures and bars from a result's summary."""
     summary: Mapping[str, Any] = result.summary
-    impacts = {name: int(summary.get("impacts", {}).get(name, 0)) for name in IMPACTS}
-    figures = [_count(f"{name.capitalize()} impact", number, 1, 1, name.lower()) for name, number in impacts.items()]
     consequences = _bars(summary.get("consequences", {}))
     title = "Most severe consequence of each variant"
     if len(consequences) > MAX_LINES:
         title += f" (the {MAX_LINES} most frequent)"
     return Overview(
-        figures=figures,
-        impacts=_bars(impacts, by_number=False) if any(impacts.values()) else [],
+        impacts=[_impact(name, int(summary.get("impacts", {}).get(name, 0))) for name in IMPACTS],
         consequences=consequences[:MAX_LINES],
         consequences_title=title,
         classes=_bars(summary.get("classes", {})),
     )
 
 
-def _bars(numbers: Mapping[str, int], *, by_number: bool = True) -> list[Count]:
-    """Bars for counts by name, largest first unless the order has a meaning of its own."""
+def _impact(name: str, number: int) -> Count:
+    return Count(f"{name.capitalize()} impact", number, 0, "0", name.lower())
+
+
+def _bars(numbers: Mapping[str, int]) -> list[Count]:
+    """Bars for counts by name, largest first; a consequence bears the colour of its impact."""
     total, largest = sum(numbers.values()), max(numbers.values(), default=0)
-    pairs = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0])) if by_number else list(numbers.items())
     return [
-        _count(name.replace("_", " "), number, total, largest, name.lower() if name in IMPACTS else "")
-        for name, number in pairs
+        Count(
+            label=name.replace("_", " "),
+            number=number,
+            percent=round(100 * number / total) if total else 0,
+            width=f"{100 * number / largest:.2f}" if largest else "0",
+            css=impact_name(1 << TERMS.index(name)).lower() if name in TERMS else "",
+        )
+        for name, number in sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
-
-
-def _count(label: str, number: int, total: int, largest: int, css: str) -> Count:
-    percent = round(100 * number / total) if total else 0
-    return Count(label, number, percent, f"{100 * number / largest:.2f}" if largest else "0", css)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Filters that write amounts as people read them."""

@@ -63,9 +63,3 @@ def moment(at: datetime | None) -> SafeString | str:
         words = f"in {in_days(-away)}"
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, words)
-
-
-@register.filter
-def share(part: float, whole: float) -> str:
-    """A part of a whole in percent, as a plain number for an SVG's width; 0 where the whole is 0."""
-    return f"{100 * part / whole:.2f}" if whole else "0"

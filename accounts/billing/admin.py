@@ -1,0 +1,92 @@
+"""Billing for admins: who stands how, which events came, and "sync now"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import stripe
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.billing import client
+from accounts.billing.models import BillingAccount, StripeEvent
+from accounts.billing.sync import ContendedError, sync
+from gas import audit
+
+MOST_AT_ONCE = 20
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+    """Rows that only the service writes."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The service makes them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The service changes them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The service deletes them."""
+        return False
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(ReadOnlyAdmin):
+    """How each customer stands at Stripe, as it was read last."""
+
+    list_display = (
+        "user",
+        "standing",
+        "stripe_status",
+        "price_key",
+        "period_ends_at",
+        "ends_at",
+        "synced_at",
+        "trouble",
+    )
+    list_filter = ("standing",)
+    list_select_related = ("user",)
+    search_fields = ("user__email__istartswith", "customer_id", "subscription_id")
+    search_help_text = "Beginning of the address, or Stripe's id of the customer or subscription"
+    ordering = ("-synced_at",)
+    actions = ("sync_now",)
+
+    @admin.display(description="trouble")
+    def trouble(self, account: BillingAccount) -> str:
+        """What an admin should look at."""
+        if account.sync_error:
+            return account.sync_error
+        return f"{account.live_subscriptions} subscriptions at once" if account.live_subscriptions > 1 else ""
+
+    @admin.action(description="Sync now: read the subscriptions again", permissions=["view"])
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> None:
+        """Read again at once, for a few; an error changes nobody's plan."""
+        if not client.is_enabled():
+            self.message_user(request, "There is no GAS_STRIPE_SECRET_KEY, so nothing can be read.", messages.ERROR)
+            return
+        for account in queryset[:MOST_AT_ONCE]:
+            audit.record("sync billing", request.user, f"user:{account.pk}")  # type: ignore[arg-type]
+            try:
+                changed = sync(account.pk)
+            except (stripe.StripeError, ContendedError) as error:
+                self.message_user(request, f"{account.user}: {type(error).__name__}; the plan stays.", messages.ERROR)
+            else:
+                words = "the plan changed" if changed else "the plan is as it was"
+                self.message_user(request, f"{account.user}: read; {words}.", messages.SUCCESS)
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ReadOnlyAdmin):
+    """Events by arrival: what came, when it was answered by a sync, and what keeps it from that."""
+
+    list_display = ("id", "type", "customer_id", "happened_at", "received_at", "processed_at", "error")
+    list_filter = (("processed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("id", "customer_id")
+    search_help_text = "Stripe's id of the event or customer"
+    ordering = ("-received_at",)

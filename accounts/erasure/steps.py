@@ -1,0 +1,82 @@
+"""What this app keeps of a user, and how each of it is deleted. Other apps register their own erasers."""
+
+from __future__ import annotations
+
+from email import message_from_binary_file, policy
+from email.utils import getaddresses
+from pathlib import Path
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.models import Session
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import Invitation, Registration, User, with_address
+from gas import registry
+from gas.models import OutboxMessage
+
+
+@registry.eraser("sessions", order=10)
+def end_sessions(user: AbstractBaseUser) -> None:
+    """Sign out everywhere. A session's content is a text only its key can open, so all are looked at."""
+    for session in Session.objects.filter(expire_date__gt=Now()).iterator(chunk_size=500):
+        if session.get_decoded().get("_auth_user_id") == str(user.pk):
+            session.delete()
+
+
+class MessageUnderWayError(Exception):
+    """An effect about this user is being done at this moment; it may still write a mail or a file."""
+
+
+@registry.eraser("messages", order=800)
+def drop_messages(user: AbstractBaseUser) -> None:
+    """Effects promised about this user, done and waiting; their payloads or keys name the user by id.
+
+    Raises MessageUnderWayError while one is being done: all erasers run again after it.
+    """
+    about = Q(payload__user=str(user.pk)) | Q(payload__user_id=str(user.pk)) | Q(dedupe_key__contains=str(user.pk))
+    OutboxMessage.objects.filter(about, _not_claimed()).delete()
+    if OutboxMessage.objects.filter(about).exists():
+        raise MessageUnderWayError
+
+
+def _not_claimed() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+@registry.eraser("mail files", order=810)
+def delete_mail_files(user: AbstractBaseUser) -> None:
+    """Mails to this address that the local profile kept as files, half-written ones too."""
+    if not settings.MAIL_DIR.is_dir():
+        return
+    address = user.get_username().lower()
+    for file in settings.MAIL_DIR.iterdir():
+        if file.name.endswith(".eml") and address in _recipients(file):
+            file.unlink(missing_ok=True)
+
+
+def _recipients(file: Path) -> set[str]:
+    try:
+        with file.open("rb") as opened:
+            message = message_from_binary_file(opened, policy=policy.default)
+    except FileNotFoundError:
+        return set()
+    fields = [str(message.get(name, "")) for name in ("To", "Cc")]
+    return {address.lower() for _, address in getaddresses(fields)}
+
+
+def delete_user(user: User) -> None:
+    """The user and whatever names them by address, in the caller's transaction.
+
+    Raises IntegrityError where rows of another app still hold on to the user.
+    """
+    address = user.email
+    Registration.objects.filter(with_address(address)).delete()
+    Invitation.objects.filter(with_address(address)).delete()
+    LogEntry.objects.filter(object_id=str(user.pk)).delete()
+    for attempts in (AccessAttempt, AccessLog, AccessFailureLog):
+        attempts.objects.filter(username__iexact=address).delete()
+    user.delete()
