@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -27,6 +27,7 @@ class Invariant(Protocol):
 OutboxHandler = Callable[["OutboxMessage"], None]
 Eraser = Callable[["AbstractBaseUser"], None]
 Collector = Callable[[], Iterable["Metric"]]
+Exporter = Callable[["AbstractBaseUser"], Iterable[dict[str, Any]]]
 
 F = TypeVar("F")
 
@@ -43,6 +44,7 @@ _outbox_handlers: dict[str, OutboxHandler] = {}
 _erasers: dict[str, tuple[int, Eraser]] = {}
 _invariants: dict[str, Invariant] = {}
 _collectors: dict[str, Collector] = {}
+_exporters: dict[str, Exporter] = {}
 _sweeps: dict[str, Sweep] = {}
 
 
@@ -99,6 +101,16 @@ def collector(name: str) -> Callable[[Collector], Collector]:
     return register
 
 
+def exporter(name: str) -> Callable[[Exporter], Exporter]:
+    """Register what an app gives to "download of my data": records of a user, one JSON line each in `name`.jsonl."""
+
+    def register(export: Exporter) -> Exporter:
+        _take(_exporters, name, export)
+        return export
+
+    return register
+
+
 def sweep(name: str, task_name: str) -> None:
     """Register a periodic task of the control queue; `name` is its row in SweepRun."""
     _take(_sweeps, name, Sweep(name, task_name))
@@ -122,6 +134,11 @@ def invariants() -> list[tuple[str, Invariant]]:
 def collectors() -> list[tuple[str, Collector]]:
     """All collectors by name."""
     return sorted(_collectors.items())
+
+
+def exporters() -> list[tuple[str, Exporter]]:
+    """All exporters by name."""
+    return sorted(_exporters.items())
 
 
 def sweeps() -> list[Sweep]:

@@ -9,7 +9,6 @@ import stripe
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from accounts import plans
 from accounts.billing import client

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import confirmed_required, signed_in
-from accounts.billing import client
 from accounts.billing import checkout as stripe_pages
+from accounts.billing import client
 from accounts.erasure import work as erasures
 from accounts.models import User
 from gas import clock, outbox
