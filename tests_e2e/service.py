@@ -14,16 +14,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as email_policy
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import requests
 
-from tests_e2e.emulators.loopback import HOST, PROJECT
+from tests_e2e.emulators.loopback import PROJECT
+from tests_e2e.processes import READY_SECONDS, Running, processes_with, wait_until
 
 # Scaled down from 30, 60, 15 and 20 seconds; the mechanism is the same.
 QUICK_CLOCKS = {
@@ -32,10 +36,6 @@ QUICK_CLOCKS = {
     "GAS_HEARTBEAT_SECONDS": "0.5",
     "GAS_GRACE_SECONDS": "1",
 }
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
-POLL_SECONDS = 0.05
-PROGRAMS = ("web", "annotate", "control", "beat")
 
 # Prints the programs as `manage.py run` would start them with these settings.
 LIST_PROGRAMS = """
@@ -53,70 +53,6 @@ startup.prepare_database()
 startup.collect_static_files()
 startup.prepare_reference(print)
 """
-
-
-def wait_until(holds: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-    """Ask again and again until the answer is true; return it. Raises TimeoutError."""
-    ends = time.monotonic() + timeout
-    while not (answer := holds()):
-        if time.monotonic() > ends:
-            raise TimeoutError(f"{what}: not within {timeout:g} s")
-        time.sleep(POLL_SECONDS)
-    return answer
-
-
-@dataclass
-class Running:
-    """One started program: the leader of its own process group."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def pid(self) -> int:
-        """The leader's."""
-        return self.process.pid
-
-    def said(self, text: str) -> bool:
-        """Whether its log has this text."""
-        return text in self.log.read_text(errors="replace")
-
-    def wait_for_line(self, text: str, timeout: float = READY_SECONDS) -> None:
-        """Wait until the log has this text. Raises TimeoutError, with the log's end."""
-
-        def has_it() -> bool:
-            if self.process.poll() is not None and not self.said(text):
-                raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self.tail()}")
-            return self.said(text)
-
-        wait_until(has_it, f"{self.name} says {text!r}", timeout)
-
-    def tail(self) -> str:
-        """The last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
-
-    def kill(self) -> None:
-        """SIGKILL to the whole group: a power cut."""
-        self.signal_group(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        """SIGTERM to the leader, as the supervisor does; return its exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise RuntimeError(f"{self.name} did not stop within {STOP_SECONDS:g} s: {self.tail()}") from None
-        self.signal_group(signal.SIGKILL)
-        return int(self.process.returncode)
-
-    def signal_group(self, number: signal.Signals) -> None:
-        """Signal the leader and all that stayed in its group."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
 
 
 @dataclass
@@ -226,7 +162,7 @@ class Deployment:
         if self.database:
             with psycopg.connect(self.database) as server:
                 return server.execute(query.encode()).fetchall()
-        with contextlib.closing(sqlite3.connect(self.folder / "gas.sqlite3", timeout=30)) as file:
+        with contextlib.closing(sqlite3.connect(self.folder / "gas.sqlite3", timeout=30)) as file, file:
             return file.execute(query).fetchall()
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -248,6 +184,69 @@ class Deployment:
             raise TimeoutError(f"{late}: {self.jobs()}\n{logs}") from None
         return self.jobs()
 
+    def job(self, address: str) -> dict[str, Any]:
+        """One job, by the address of its page."""
+        names = ("status", "attempt", "crashes", "failure_code", "name")
+        (row,) = self.rows(f"SELECT {', '.join(names)} FROM annotations_job WHERE {_is_job('id', address)}")
+        return dict(zip(names, row, strict=True))
+
+    def wait_for_job(self, address: str, timeout: float = 90.0) -> dict[str, Any]:
+        """Wait until a job has ended, and return it."""
+        try:
+            wait_until(lambda: self.job(address)["status"] not in {"pending", "running"}, "the job ends", timeout)
+        except TimeoutError as late:
+            logs = "\n".join(program.tail() for program in self.running)
+            raise TimeoutError(f"{late}: {self.job(address)}\n{logs}") from None
+        return self.job(address)
+
+    def results_of(self, address: str) -> list[int]:
+        """The attempts that the results of a job are from."""
+        found = self.rows(f"SELECT attempt FROM annotations_result WHERE {_is_job('job_id', address)}")
+        return [attempt for (attempt,) in found]
+
+    def events_of(self, address: str) -> list[str]:
+        """The kinds of a job's timeline, oldest first."""
+        found = self.rows(f"SELECT kind FROM annotations_jobevent WHERE {_is_job('job_id', address)} ORDER BY id")
+        return [kind for (kind,) in found]
+
+    def open_promises(self) -> int:
+        """How many outbox messages wait."""
+        ((count,),) = self.rows("SELECT count(*) FROM gas_outboxmessage WHERE status = 'pending'")
+        return int(count)
+
+    def end_promise_leases(self) -> None:
+        """Let the minute pass for which a promise belongs to the worker that took it."""
+        now = "now()" if self.database else "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 second')"
+        self.rows(f"UPDATE gas_outboxmessage SET lease_until = {now} WHERE lease_until IS NOT NULL RETURNING id")
+
+    def sweeps_finished(self) -> dict[str, Any]:
+        """When each sweep last finished, in the database's own writing."""
+        return dict(self.rows("SELECT name, finished_at FROM gas_sweeprun WHERE finished_at IS NOT NULL"))
+
+    def waiting_messages(self, queue: str) -> list[Path]:
+        """The messages of the file broker that no worker took yet."""
+        return sorted((self.folder / "broker" / "messages").glob(f"[!.]*.{queue}.msg"))
+
+    def stored_attempts(self, address: str) -> set[int]:
+        """The attempts that have result files in local storage."""
+        folder = self.folder / "storage" / "results"
+        job_id = address.strip("/").rpartition("/")[2]
+        return {int(path.name) for found in folder.rglob(job_id) for path in found.iterdir()}
+
+    def hold_annotators(self, count: int) -> list[int]:
+        """Stop (SIGSTOP) so many annotators, for a job that takes as long as the test wants; [] where fewer run."""
+        found = self.annotators()
+        if len(found) < count:
+            return []
+        for pid in found:
+            os.kill(pid, signal.SIGSTOP)
+        return found
+
+    def hold_annotator(self) -> int:
+        """Wait for an annotator and stop it (SIGSTOP); return its process id."""
+        held: list[int] = wait_until(lambda: self.hold_annotators(1), "an annotator works")
+        return held[0]
+
     def annotators(self) -> list[int]:
         """The process ids of annotators that work for this deployment."""
         return processes_with(f"{self.folder}/work")
@@ -257,9 +256,11 @@ class Deployment:
         found: list[int] = wait_until(self.annotators, "an annotator works", timeout)
         return found[0]
 
-    def mails(self) -> list[Path]:
-        """The mails of the local profile, oldest first."""
-        return sorted((self.folder / "mail").glob("*.eml"))
+    def mails_about(self, text: str) -> list[EmailMessage]:
+        """The mails of the local profile that name a job's page or go to an address, oldest first."""
+        files = sorted((self.folder / "mail").glob("*.eml"))
+        mails = [message_from_bytes(file.read_bytes(), policy=email_policy) for file in files]
+        return [mail for mail in mails if text in str(mail["To"]) or text in mail.get_content()]
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GAS_", "AWS_", "PYTEST_"))}
@@ -286,27 +287,7 @@ class Deployment:
         return done.stdout
 
 
-def processes_with(marker: str) -> list[int]:
-    """Process ids whose command line has this text, zombies and ourselves left out."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if marker.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process exists and is not a zombie."""
-    try:
-        state = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def has_port(url: str) -> int:
-    """The port in an address on loopback."""
-    assert f"://{HOST}:" in url, url
-    return int(url.rpartition(":")[2])
+def _is_job(column: str, address: str) -> str:
+    """A condition on a UUID column that SQLite (32 hex digits) and PostgreSQL (uuid) understand."""
+    job_id = UUID(address.strip("/").rpartition("/")[2])
+    return f"REPLACE(CAST({column} AS TEXT), '-', '') = '{job_id.hex}'"

@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from tests_e2e.service import Deployment, wait_until
+from tests_e2e.processes import wait_until
+from tests_e2e.service import Deployment
 
 PASSWORD = "correct horse battery staple"
 TIMEOUT = 30
