@@ -6,15 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from annotations.genomics.compiled import compiled
+from annotations.genomics.output.text import put_span
 from annotations.genomics.vcf.records import INFO, Bytes, Int64s, Records
-
-
-@compiled
-def put_bytes(out: Bytes, at: int, text: Bytes, start: int, end: int) -> int:
-    """Copy text[start:end] to out[at:]; where it ends there."""
-    for i in range(end - start):
-        out[at + i] = text[start + i]
-    return at + end - start
 
 
 @compiled
@@ -23,14 +16,14 @@ def put_info(out: Bytes, at: int, text: Bytes, start: int, end: int, own_csq: in
     if own_csq < 0:
         if end - start == 1 and text[start] == 46:
             return at
-        return put_bytes(out, at, text, start, end)
+        return put_span(out, at, text, start, end)
     after = own_csq
     while after < end and text[after] != 59:
         after += 1
     if own_csq > start:
-        at = put_bytes(out, at, text, start, own_csq - 1)
-        return put_bytes(out, at, text, after, end)
-    return put_bytes(out, at, text, min(after + 1, end), end)
+        at = put_span(out, at, text, start, own_csq - 1)
+        return put_span(out, at, text, after, end)
+    return put_span(out, at, text, min(after + 1, end), end)
 
 
 @compiled
@@ -50,7 +43,7 @@ def fill_lines(
         offsets[i] = at
         info = fields[i, INFO]
         info_end = fields[i, INFO + 1] - 1
-        at = put_bytes(out, at, text, fields[i, 0], info)
+        at = put_span(out, at, text, fields[i, 0], info)
         begun = at
         at = put_info(out, at, text, info, info_end, own_csq[i])
         if csq_offsets[i] < csq_offsets[i + 1]:
@@ -61,11 +54,11 @@ def fill_lines(
             out[at + 1] = 83
             out[at + 2] = 81
             out[at + 3] = 61
-            at = put_bytes(out, at + 4, csq, csq_offsets[i], csq_offsets[i + 1])
+            at = put_span(out, at + 4, csq, csq_offsets[i], csq_offsets[i + 1])
         elif at == begun:
             out[at] = 46
             at += 1
-        at = put_bytes(out, at, text, info_end, line_end[i])
+        at = put_span(out, at, text, info_end, line_end[i])
         out[at] = 10
         at += 1
     offsets[line_end.size] = at

@@ -192,3 +192,23 @@ def scan_lines(
     state[1] = change
     state[2] = line
     state[3] = 0
+
+
+@compiled
+def cut_lines(text: Bytes, words: Words, start: int, lines: int, size: int) -> int:
+    """Where to cut text[start:] after at most `lines` lines or about `size` bytes; -1: needs more text."""
+    if text.size == 0:
+        return -1
+    end = text.size
+    while text[end - 1] != 10:
+        end -= 1
+        if end <= start:
+            return -1
+    at = start
+    found = 0
+    while at < end:
+        at = find_line_feed(text, words, at) + 1
+        found += 1
+        if found == lines or at - start >= size:
+            return at
+    return -1

@@ -1,4 +1,3 @@
-
 """In which order a file's records stand: sorted or not, and never too many at one place."""
 
 from __future__ import annotations

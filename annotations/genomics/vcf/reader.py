@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
 
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.vcf.containers import Packed, check_is_text
 from annotations.genomics.vcf.header import Header, header_too_long, parse_header
 from annotations.genomics.vcf.limits import Limits
+from annotations.genomics.vcf.lines import cut_lines
 from annotations.genomics.vcf.parse import Chunk, line_too_long
+
+_CHUNK_BYTES: Final = 1 << 20
 
 
 class VcfReader:
@@ -65,30 +70,26 @@ class VcfReader:
                     return data if data.endswith(b"\n") else data + b"\n", b""
                 data += more
 
-    def chunks(self, chunk_bytes: int) -> Iterator[Chunk]:
-        """Whole lines, about chunk_bytes at a time; a missing last line end is added."""
-        held = [self._rest]
-        size = len(self._rest)
-        index = 0
+    def chunks(self, records: int) -> Iterator[Chunk]:
+        """Whole lines: `records` at a time, fewer where they are long. A missing last line end is added."""
+        data, at, index = self._rest, 0, 0
         for piece in self._pieces:
-            held.append(piece)
-            size += len(piece)
-            if size < chunk_bytes:
-                continue
-            data = b"".join(held)
-            at = 0
-            while len(data) - at >= chunk_bytes:
-                cut = data.rfind(b"\n", at, at + chunk_bytes) + 1 or data.find(b"\n", at + chunk_bytes) + 1
-                if not cut:
-                    break
+            data, at = data[at:] + piece, 0
+            text = np.frombuffer(data, np.uint8)
+            words = np.frombuffer(data, np.uint64, len(data) // 8)
+            while (cut := cut_lines(text, words, at, records, _CHUNK_BYTES)) > 0:
                 yield self._chunk(index, data[at:cut])
                 at, index = cut, index + 1
-            held, size = [data[at:]], len(data) - at
-            if size > self._limits.line_bytes + chunk_bytes:
+            if len(data) - at > self._limits.line_bytes + _CHUNK_BYTES:
                 raise line_too_long(self._next_line, self._limits)
-        data = b"".join(held)
-        if data:
-            yield self._chunk(index, data if data.endswith(b"\n") else self._end_line(data))
+        data = data[at:]
+        while data:
+            whole = data if data.endswith(b"\n") else self._end_line(data)
+            text = np.frombuffer(whole, np.uint8)
+            words = np.frombuffer(whole, np.uint64, len(whole) // 8)
+            cut = cut_lines(text, words, 0, records, _CHUNK_BYTES)
+            yield self._chunk(index, whole[:cut] if cut > 0 else whole)
+            data, index = whole[cut:] if cut > 0 else b"", index + 1
 
     def _chunk(self, index: int, data: bytes) -> Chunk:
         chunk = Chunk(index, self._next_line, data)

@@ -76,7 +76,7 @@ SKIP_REASONS: Final[dict[Skip, SkipReason]] = {
     ),
     Skip.ALLELE_TOO_LONG: SkipReason(
         "allele_too_long",
-        "an allele is spelled out over more than 50,000 letters",
+        "an allele is spelled out over more than 20,000 letters",
         "write it as a symbolic allele such as <DEL> or <INS>",
     ),
     Skip.NO_EXTENT: SkipReason(

@@ -1,0 +1,174 @@
+"""The command line: `reference build | list`, `annotate`, `preflight`, `warm`.
+
+Exit code 0: done; 2: the input cannot be annotated, or the command is wrong: one sentence on
+stderr, and no output left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from annotations.genomics.errors import AnnotationError
+from annotations.genomics.reference import BuildInputs, build_reference, references_folder
+from annotations.genomics.request import Progress, Receipt, Request
+
+REFUSED: Final = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m annotations.genomics", description="Annotates VCF files.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_annotate_arguments(commands.add_parser("annotate", help="annotate a VCF"))
+    add_reference_arguments(commands.add_parser("reference", help="build or list references"))
+    commands.add_parser("warm", help="compile everything, so that nobody waits for it later")
+    options = parser.parse_args(arguments)
+    return run_command(options)
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Run what was parsed; the exit code."""
+    try:
+        COMMANDS[options.command](options)
+    except AnnotationError as error:
+        if getattr(options, "failure", None):
+            _write_failure(options.failure, error)
+        print(error.message, file=sys.stderr)  # noqa: T201
+        return REFUSED
+    return 0
+
+
+def add_annotate_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `annotate`."""
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a VCF: plain, gzip or BGZF")
+    parser.add_argument("--reference", required=True, metavar="NAME", help="a built reference")
+    parser.add_argument("--output", type=Path, required=True, metavar="OUT.vcf.gz", help="the annotated VCF (BGZF)")
+    parser.add_argument("--tsv", type=Path, metavar="F", help="one row for each allele and transcript")
+    parser.add_argument("--parquet", type=Path, metavar="F", help="the same rows, typed, for DuckDB and others")
+    parser.add_argument("--summary", type=Path, metavar="F.json", help="counts and the receipt")
+    parser.add_argument("--skipped", type=Path, metavar="F.tsv", help="the records that were not annotated, and why")
+    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="default 1; never changes a byte")
+    parser.add_argument("--overwrite", action="store_true", help="replace the CSQ of an earlier annotation")
+    parser.add_argument("--progress", type=Path, metavar="F", help="append a JSON line about once a second")
+    parser.add_argument("--failure", type=Path, metavar="F.json", help="on exit 2: code, sentence, line, field, value")
+
+
+def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `reference`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="the references that are installed")
+    build = actions.add_parser("build", help="compile a reference from sequence and genes")
+    build.add_argument("name", metavar="NAME")
+    build.add_argument("--assembly", required=True, metavar="GRCh38")
+    build.add_argument("--fasta", type=Path, action="append", required=True, metavar="F", help="may be repeated")
+    build.add_argument("--genes", type=Path, action="append", required=True, metavar="G", help="GFF3 or GTF; repeated")
+    build.add_argument(
+        "--codon-table", action="append", default=[], type=_codon_table, metavar="CONTIG=N", help="such as chrM=2"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError("must be from 1 to 256")
+    return number
+
+
+def _codon_table(text: str) -> tuple[str, int]:
+    contig, _, number = text.partition("=")
+    if not contig or not number.isdigit():
+        raise argparse.ArgumentTypeError("must be CONTIG=NUMBER, such as chrM=2")
+    return contig, int(number)
+
+
+def _annotate(options: argparse.Namespace) -> None:
+    from annotations.genomics.pipeline import annotate
+
+    request = Request(
+        input=options.input,
+        reference=find_reference(options.reference),
+        output=options.output,
+        tsv=options.tsv,
+        parquet=options.parquet,
+        summary=options.summary,
+        skipped=options.skipped,
+        threads=options.threads,
+        is_overwriting=options.overwrite,
+    )
+    if not request.input.is_file():
+        raise AnnotationError("no_input", f"There is no file {request.input}.")
+    if options.progress is None:
+        receipt = annotate(request)
+    else:
+        with options.progress.open("a", encoding="utf-8") as stream:
+            receipt = annotate(request, _progress_to(stream))
+    print(describe_receipt(receipt))  # noqa: T201
+
+
+def _progress_to(stream: TextIO) -> Progress:
+    def report(records: int, bytes_read: int, bytes_total: int) -> None:
+        line = {"records": records, "bytes_read": bytes_read, "bytes_total": bytes_total}
+        stream.write(json.dumps(line) + "\n")
+        stream.flush()
+
+    return report
+
+
+def describe_receipt(receipt: Receipt) -> str:
+    """The receipt in lines for a person."""
+    lines = [
+        f"{receipt.records:,} records = {receipt.annotated:,} annotated "
+        f"+ {sum(receipt.skipped.values()):,} skipped; {receipt.alleles:,} alleles, {receipt.pairs:,} rows"
+    ]
+    lines += [f"  skipped {count:,}: {code}" for code, count in receipt.skipped.items()]
+    lines += [f"  carried {count:,} alleles without annotation: {name}" for name, count in receipt.carried.items()]
+    if not receipt.is_sorted:
+        lines.append("  not sorted, so there is no index")
+    return "\n".join(lines)
+
+
+def find_reference(name: str) -> Path:
+    """Folder of an installed reference. Raises AnnotationError(reference_missing)."""
+    folder = references_folder()
+    installed = installed_references()
+    if name not in installed:
+        known = ", ".join(installed) or "none"
+        raise AnnotationError("reference_missing", f"There is no reference {name!r} in {folder}; installed: {known}.")
+    return folder / name
+
+
+def installed_references() -> list[str]:
+    """Names of the references that are installed."""
+    return sorted(path.parent.name for path in references_folder().glob("[!.]*/manifest.json"))
+
+
+def _reference(options: argparse.Namespace) -> None:
+    if options.action == "list":
+        for name in installed_references():
+            manifest = json.loads((references_folder() / name / "manifest.json").read_text(encoding="utf-8"))
+            contigs = ", ".join(contig["name"] for contig in manifest["contigs"][:8])
+            more = "" if len(manifest["contigs"]) <= 8 else f" and {len(manifest['contigs']) - 8} more"
+            transcripts = manifest["counts"]["transcripts"]
+            print(f"{name}\t{manifest['assembly']}\t{transcripts:,} transcripts\t{contigs}{more}")  # noqa: T201
+        return
+    inputs = BuildInputs(options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table))
+    print(build_reference(inputs, references_folder()))  # noqa: T201
+
+
+def _write_failure(path: Path, error: AnnotationError) -> None:
+    report = {
+        "code": error.code,
+        "sentence": error.message,
+        "line": error.line,
+        "field": error.field,
+        "value": error.value,
+    }
+    path.write_text(json.dumps(report) + "\n", encoding="utf-8")
+
+
+COMMANDS: Final = {"annotate": _annotate, "reference": _reference}

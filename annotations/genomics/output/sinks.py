@@ -1,0 +1,78 @@
+"""All outputs of a run, fed with answers in the file's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from annotations.genomics.output import csq
+from annotations.genomics.output.answer import Answer
+from annotations.genomics.output.files import OutputFiles
+from annotations.genomics.output.skipped import HEADER
+from annotations.genomics.output.summary import reference_digest, write_summary
+from annotations.genomics.output.tally import Tally
+from annotations.genomics.output.vcf import VcfWriter
+from annotations.genomics.reference import Reference
+from annotations.genomics.request import Receipt, Request
+from annotations.genomics.vcf.header import annotated_header
+from annotations.genomics.vcf.judge import InputJudge
+from annotations.genomics.vcf.reader import VcfReader
+from annotations.genomics.vcf.records import Kind
+
+_CARRIED = {Kind.STAR: "*", Kind.NON_REF: "<NON_REF>", Kind.OTHER: "other"}
+
+
+class Sinks:
+    """Writes the VCF, and the tables and lists that are asked for."""
+
+    def __init__(
+        self, request: Request, reference: Reference, reader: VcfReader, files: OutputFiles, executor: Executor
+    ) -> None:
+        self._request = request
+        self._reference = reference
+        self._reader = reader
+        self._files = files
+        self.vcf = VcfWriter(request.output, files, executor)
+        self.vcf.write_header(annotated_header(reader.header, _added_lines(reference), frozenset({"CSQ"})))
+        self._skipped = files.open(request.skipped) if request.skipped else None
+        if self._skipped is not None:
+            self._skipped.write(HEADER)
+
+    def write(self, answer: Answer, *, is_sorted: bool, release: Callable[[], None]) -> None:
+        """Add a chunk's answer; release is called when its lines are written."""
+        if self._skipped is not None:
+            self._skipped.write(answer.skipped)
+        self.vcf.write(answer.records, answer.lines, answer.line_offsets, is_sorted=is_sorted, release=release)
+
+    def finish(self, judge: InputJudge, tally: Tally) -> Receipt:
+        """Complete every file."""
+        index = self.vcf.finish(is_sorted=judge.is_sorted)
+        receipt = Receipt(
+            records=judge.records,
+            annotated=judge.annotated,
+            skipped=judge.skipped,
+            carried={name: int(tally.carried[kind]) for kind, name in _CARRIED.items() if tally.carried[kind]},
+            alleles=int(tally.totals[0]),
+            pairs=int(tally.totals[1]),
+            ref_compared=judge.ref_compared,
+            ref_mismatches=judge.ref_mismatches,
+            is_sorted=judge.is_sorted,
+            index=index.suffix if index else "",
+        )
+        if receipt.records != receipt.annotated + sum(receipt.skipped.values()):
+            raise ReceiptError(receipt)
+        if self._request.summary:
+            self._files.open(self._request.summary).write(write_summary(self._reader, self._reference, receipt, tally))
+        return receipt
+
+
+class ReceiptError(Exception):
+    """Records in are not records annotated and skipped: our fault, and no result may come of it."""
+
+
+def _added_lines(reference: Reference) -> tuple[str, ...]:
+    digest = reference_digest(reference)
+    return (
+        f"##GAS=<Reference={reference.name},Assembly={reference.assembly},Manifest={digest}>",
+        csq.header_line(),
+    )
