@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 QUEUES = ("annotate", "control")
 
+# Who rings must not wait for a dead SQS; a worker that acknowledges had better.
+RINGING = {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}}
+WORKING = {"connect_timeout": 5, "read_timeout": 20, "retries": {"total_max_attempts": 3}}
+
 # kombu refuses a dotted path as a URL's scheme; an alias must be there before the first connection.
 TRANSPORT_ALIASES["fsatomic"] = "gas.transport:Transport"
 TRANSPORT_ALIASES["sqsguard"] = "gas.sqs_guard:Transport"
@@ -57,7 +61,7 @@ def _broker() -> dict[str, Any]:
         "visibility_timeout": settings.SQS_VISIBILITY_SECONDS,
         "polling_interval": 0.2,
         "is_secure": settings.SQS_ANNOTATE_URL.startswith("https:"),
-        "client-config": {"connect_timeout": 1, "read_timeout": 5, "retries": {"total_max_attempts": 1}},
+        "client-config": RINGING,
     }
     return {"broker_url": "sqsguard://", "broker_transport_options": patience | options}
 
@@ -106,6 +110,11 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _keep_logging(**_: Any) -> None:
     """Django has set up logging; a receiver here keeps Celery from doing so again."""
+
+
+@signals.worker_init.connect
+def _be_patient(**_: Any) -> None:
+    app.conf.broker_transport_options["client-config"] = WORKING
 
 
 @signals.worker_before_create_process.connect

@@ -14,8 +14,6 @@ from concurrent.futures import TimeoutError as ProbeTimeoutError
 from pathlib import Path
 from threading import Lock
 
-import boto3
-from botocore.config import Config
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
@@ -90,6 +88,9 @@ def probe_broker() -> None:
     if settings.BROKER == "file":
         _require_writable(settings.CELERY_BROKER_DIR)
         return
+    import boto3  # a third of a second that most processes need not spend
+    from botocore.config import Config
+
     limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
     client = boto3.client("sqs", region_name=settings.SQS_REGION, config=limits)
     for url in (settings.SQS_ANNOTATE_URL, settings.SQS_CONTROL_URL):

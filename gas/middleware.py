@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from gas import logs
@@ -67,8 +67,3 @@ def security_headers(get_response: View) -> View:
         return response
 
     return middleware
-
-
-def plain_text(text: str, status: int = 200) -> HttpResponse:
-    """A response for programs."""
-    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")

@@ -183,7 +183,12 @@ def _database() -> dict[str, Any]:
         }
         # The tests use a file too: threads see one database, with its real locks.
         test = {"NAME": VAR_DIR / "test.sqlite3"}
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "gas.sqlite3", "OPTIONS": options, "TEST": test}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "gas.sqlite3",
+            "OPTIONS": options,
+            "TEST": test,
+        }
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
     parsed.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     return parsed
@@ -343,7 +348,9 @@ COLD_STORAGE_CLASS = env.choice(
     "GAS_COLD_STORAGE_CLASS", "GLACIER", ("GLACIER", "DEEP_ARCHIVE"), "S3 storage class of archived results."
 )
 RESTORE_EXPEDITED_MAX_RESULTS = env.integer(
-    "GAS_RESTORE_EXPEDITED_MAX_RESULTS", 50, "Up to so many archived results are asked back by the fastest, dearest tier."
+    "GAS_RESTORE_EXPEDITED_MAX_RESULTS",
+    50,
+    "Up to so many archived results are asked back by the fastest, dearest tier.",
 )
 RESTORE_EXPEDITED_MAX_MB = env.integer(
     "GAS_RESTORE_EXPEDITED_MAX_MB", 1_000, "Up to so many MB together are asked back by the fastest, dearest tier."

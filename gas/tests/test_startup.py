@@ -1,0 +1,144 @@
+import fcntl
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as live_settings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from gas import startup
+from gas.startup import StartupError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+
+
+def test_one_run_holds_the_state_folder(settings):
+    settings.PORT = 8123
+    with startup.lock_state_folder():
+        with pytest.raises(StartupError, match=r"running already on http://localhost:8123"):
+            startup.lock_state_folder()
+    startup.lock_state_folder().close()
+
+
+def test_the_lock_of_a_killed_run_is_free(settings):
+    hold = f"import fcntl, time; f = open({str(settings.VAR_DIR / 'run.lock')!r}, 'w'); fcntl.flock(f, 2); print('held', flush=True); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(StartupError):
+        startup.lock_state_folder()
+
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+    with (
+        startup.lock_state_folder() as file,
+        pytest.raises(BlockingIOError),
+        (settings.VAR_DIR / "run.lock").open() as other,
+    ):
+        assert file
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_taken_port_is_refused_with_what_to_do(settings):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.BIND, settings.PORT = server.getsockname()
+        with pytest.raises(StartupError, match=f"port {settings.PORT} .*set GAS_PORT to a free port"):
+            startup.require_free_port()
+    startup.require_free_port()
+
+
+def test_an_address_of_another_machine_is_refused(settings):
+    settings.BIND = "192.0.2.1"
+
+    with pytest.raises(StartupError, match="cannot listen on 192.0.2.1"):
+        startup.require_free_port()
+
+
+def test_settings_that_do_not_fit_together_are_refused(settings):
+    settings.STORAGE = "s3"
+
+    with pytest.raises(StartupError, match="The file broker works within one host"):
+        startup.require_settings()
+
+
+@pytest.mark.django_db
+def test_a_database_newer_than_the_code_is_refused():
+    startup._refuse_newer_database()
+    MigrationRecorder(connection).record_applied("gas", "9999_from_the_future")
+
+    with pytest.raises(StartupError, match=r"newer than this version of GAS.*gas\.9999_from_the_future"):
+        startup._refuse_newer_database()
+
+
+def test_a_broken_database_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "gas.sqlite3").write_bytes(b"this is not a database" * 100)
+
+    done = manage_run(tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("or restore a backup.")
+    assert "file is not a database" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def manage_run(var_dir, **variables):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment = {"PATH": "/usr/bin:/bin", "GAS_VAR_DIR": str(var_dir), "GAS_PORT": str(port), **variables}
+    return subprocess.run(
+        [sys.executable, "manage.py", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_reference_that_is_not_installed_is_refused(settings, tmp_path):
+    settings.REFERENCES_DIR, settings.DEFAULT_REFERENCE = tmp_path, "GRCh38"
+
+    with pytest.raises(StartupError, match="The reference GRCh38 is not installed in .*manage.py reference"):
+        startup.prepare_reference(print)
+
+
+def test_an_installed_reference_is_not_built_again(settings, tmp_path):
+    settings.REFERENCES_DIR, settings.DEFAULT_REFERENCE = tmp_path, "demo"
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "manifest.json").write_text("{}")
+    said = []
+
+    startup.prepare_reference(said.append)
+
+    assert said == []
+
+
+def test_demo_files_that_are_missing_are_told(settings, tmp_path):
+    settings.REFERENCES_DIR, settings.DEFAULT_REFERENCE = tmp_path, "demo"
+    settings.DEMO_REFERENCE_SOURCES = ["--assembly=GRCh38", "--fasta=/nowhere/chr19.fa", "--genes=/nowhere/genes.gff3"]
+
+    with pytest.raises(StartupError, match="The demo reference could not be built"):
+        startup.prepare_reference(print)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_demo_account_is_for_the_local_profile_only(settings):
+    settings.IS_LOCAL = False
+
+    assert startup.demo_account() is None
+
+
+@pytest.mark.django_db
+def test_the_demo_accounts_password_opens_it():
+    from django.contrib.auth import get_user_model
+
+    address, password = startup.demo_account()
+
+    assert len(password) >= 10
+    assert get_user_model().objects.get(email=address).check_password(password)
+    assert startup.demo_account() == (address, password)
+    assert live_settings.IS_LOCAL
