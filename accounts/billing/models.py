@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 
 class Standing(models.TextChoices):
@@ -55,7 +55,7 @@ class BillingAccount(models.Model):
         ]
         indexes = [
             # The nightly reconcile: who was read longest ago.
-            models.Index(F("synced_at").asc(nulls_first=True), name="billing_synced", condition=~Q(customer_id="")),
+            models.Index(fields=["synced_at"], name="billing_synced", condition=~Q(customer_id="")),
             # The sweep: whose time to mend a failed payment is up.
             models.Index(fields=["past_due_since"], name="billing_past_due", condition=Q(standing=Standing.PAST_DUE)),
         ]

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(models.OrderBy(models.F('synced_at'), nulls_first=True), condition=models.Q(('customer_id', ''), _negated=True), name='billing_synced'), models.Index(condition=models.Q(('standing', 'past_due')), fields=['past_due_since'], name='billing_past_due')],
+                'indexes': [models.Index(condition=models.Q(('customer_id', ''), _negated=True), fields=['synced_at'], name='billing_synced'), models.Index(condition=models.Q(('standing', 'past_due')), fields=['past_due_since'], name='billing_past_due')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('standing__in', ['none', 'trialing', 'active', 'past_due'])), name='billing_standing_known'), models.CheckConstraint(condition=models.Q(models.Q(('past_due_since__isnull', False), ('standing', 'past_due')), models.Q(models.Q(('standing', 'past_due'), _negated=True), ('past_due_since__isnull', True)), _connector='OR'), name='billing_past_due_since_iff_past_due'), models.UniqueConstraint(condition=models.Q(('customer_id', ''), _negated=True), fields=('customer_id',), name='billing_customer_unique')],
             },
         ),
