@@ -202,6 +202,10 @@ class OutputKind(models.TextChoices):
     LOG = "log", "Log"
 
 
+# The large files go to the cold store; summary, receipt and log stay readable.
+COLD_KINDS = (OutputKind.VCF, OutputKind.VCF_INDEX, OutputKind.TSV, OutputKind.PARQUET)
+
+
 class Output(models.Model):
     """One file of a result, with the size and checksum that were read back when it was stored."""
 
@@ -221,6 +225,11 @@ class Output(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def is_at_hand(self) -> bool:
+        """It can be read now: hot objects stay until the result is COLD, and small files never go."""
+        return self.kind not in COLD_KINDS or self.result.storage in (StorageState.HOT, StorageState.ARCHIVING)
 
 
 class JobEvent(models.Model):

@@ -24,6 +24,11 @@ WORDS: dict[str, str] = {
     "disk_full": "The worker's disk was full; the job waits for another try",
     "storage_away": "Storage did not answer; the job waits for another try",
     "database_away": "The database was away; the job waits for another try",
+    "archiving": "The files are on their way to the archive",
+    "archiving_called_off": "The files stay: the archive was called off",
+    "archived": "The files are archived",
+    "restoring": "The files were asked back from the archive",
+    "restored": "The files are back from the archive",
 }
 
 
