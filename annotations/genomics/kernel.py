@@ -307,7 +307,7 @@ def judge_sequence(
         pair.codons_from = at
         at = csq.put_codons(notes, at, site, window, LETTERS)
         pair.codons_length = at - pair.codons_from
-    is_frameshift = site.is_frameshift != 0
+    is_frameshift, is_told = site.is_frameshift != 0, site.has_window != 0
     terms = pair.consequence
     if moved > 0:
         shift = moved if forward else -moved
@@ -316,6 +316,8 @@ def judge_sequence(
             along = work.rotated_along
         site.cdna_start, site.cdna_end = map_stretch(transcript, genes.exons, start + shift, end + shift)
         terms = coding_terms(transcript, genes.spliced, site, along, window, ref_length, alt_length)
+        if not is_told:  # as given it crosses an exon's edge, so that no frame could be read
+            is_frameshift = site.is_frameshift != 0
     pair.hgvsp_from = at
     at = put_protein_name(notes, at, transcript, genes.spliced, site, along, window, terms, is_frameshift)
     pair.hgvsp_length = at - pair.hgvsp_from

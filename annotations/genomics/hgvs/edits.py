@@ -94,15 +94,13 @@ def describe_edit(
     if ref_length == 0:
         describe_insertion(sequence, low, high, forward, start, alt, alt_length, edit)
         return
+    edit.kind = DELINS
     if ref_length == alt_length:
+        if is_inversion(ref, alt, ref_length):
+            edit.kind = INVERSION
         clip_shared(ref, alt, ref_length, edit)
-    size = edit.alt_to - edit.alt_from
-    if size == 1 and edit.end - edit.start == 1:
-        edit.kind = SUBSTITUTION
-    elif ref_length == alt_length and is_inversion(ref, alt, edit.alt_from, edit.alt_to):
-        edit.kind = INVERSION
-    else:
-        edit.kind = DELINS
+        if edit.end - edit.start == 1:
+            edit.kind = SUBSTITUTION
 
 
 @compiled
@@ -134,10 +132,13 @@ def clip_shared(ref: Any, alt: Any, size: int, edit: Any) -> None:
 
 
 @compiled
-def is_inversion(ref: Any, alt: Any, first: int, last: int) -> bool:
-    """Is alt[first:last] the reverse complement of ref[first:last]?"""
-    for i in range(first, last):
-        if alt[i] > 3 or alt[i] != COMPLEMENT[ref[first + last - 1 - i]]:
+def is_inversion(ref: Any, alt: Any, size: int) -> bool:
+    """Is the ALT, as the record has it, the reverse complement of its REF?
+
+    Asked before shared ends are clipped, as VEP asks it: CCA>GGA is a delins to both.
+    """
+    for i in range(size):
+        if alt[i] > 3 or alt[i] != COMPLEMENT[ref[size - 1 - i]]:
             return False
     return True
 

@@ -9,7 +9,7 @@ numbers in the text are 1-based; `codon` in the code is 0-based. Forms, and when
                              sequence with its 3' UTR; fsTer? where none follows
     p.Gln6Ter                a new stop at the first changed place
     p.Ter110GlnextTer17      the stop is lost: how far the next one is, extTer? where none follows
-    p.Leu5=                  nothing changes
+    p.Leu5=                  nothing changes; p.LeuVal5= for neighbours, as VEP has it
     p.Lys2_Met3insGln, p.Lys2dup, p.Gln8_Gly10del, p.Cys28delinsTrpVal, moved towards the C terminus;
                              nothing is written behind a stop that is part of the new residues
 
@@ -99,8 +99,9 @@ def put_places(out: Any, at: int, first: int, codon: int, last: int, last_codon:
 def put_unchanged(out: Any, at: int, residues: Any, size: int, codon: int) -> int:
     if size == 0:
         return at
-    at = put_places(out, at, residues[0], codon, residues[size - 1], codon + size - 1)
-    return put_word(out, at, WORDS, WORD_OFFSETS, _SAME)
+    for i in range(size):
+        at = put_residue(out, at, residues[i])
+    return put_word(out, put_number(out, at, codon + 1), WORDS, WORD_OFFSETS, _SAME)
 
 
 @compiled
@@ -159,8 +160,10 @@ def put_frameshift(out: Any, at: int, transcript: Any, spliced: Any, site: Any, 
         if not keeps_stop:
             return at
         return put_word(out, put_place(out, at, STOP, length), WORDS, WORD_OFFSETS, _SAME)
+    if codon == length:
+        return put_stop_loss(out, at, transcript, spliced, site, alt)
     new = alt_residue(transcript, spliced, site, alt, codon)
-    at = put_place(out, at, old_residue(transcript, spliced, codon, length), codon)
+    at = put_place(out, at, ref_residue(transcript, spliced, codon), codon)
     at = put_residue(out, at, new)
     if new == STOP:
         return at
