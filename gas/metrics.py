@@ -13,12 +13,12 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gas import errors, registry
+from gas import registry
 from gas.clock import database_now
 from gas.health import sweep_ages
 from gas.models import OutboxMessage, OutboxStatus
@@ -42,7 +42,7 @@ class _Collected(Collector):
 def metrics(request: HttpRequest) -> HttpResponse:
     """All metrics; for this machine, or with the token."""
     if not _may_read(request):
-        return errors.page(request, 403)
+        return HttpResponseForbidden("Metrics are for this machine, or with the token.\n", content_type="text/plain")
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -60,7 +60,14 @@ def _may_read(request: HttpRequest) -> bool:
         return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
     # A request that a proxy on this machine passed on comes from loopback too, but says so.
     is_forwarded = any(name in request.headers for name in FORWARDED)
-    return not is_forwarded and ip_address(request.META["REMOTE_ADDR"]).is_loopback
+    return not is_forwarded and _is_loopback(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:  # a socket file has no address
+        return False
 
 
 def collect() -> Iterator[Metric]:

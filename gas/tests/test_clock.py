@@ -21,5 +21,6 @@ def test_from_now_lies_in_the_future_of_the_database():
     SweepRun.objects.create(name="b", running_until=from_now(timedelta(seconds=-60)))
 
     assert [row.name for row in SweepRun.objects.filter(running_until__gt=Now())] == ["a"]
-    ahead = SweepRun.objects.get(name="a").running_until - database_now()
-    assert timedelta(seconds=55) < ahead <= timedelta(seconds=60)
+    until = SweepRun.objects.get(name="a").running_until
+    assert until
+    assert timedelta(seconds=55) < until - database_now() <= timedelta(seconds=60)

@@ -2,6 +2,7 @@ import json
 import logging
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def record(message, *args, exc_info=None, name="gas.test"):
 
 @pytest.fixture
 def request_of_the_moment():
-    request = SimpleNamespace(
+    request: Any = SimpleNamespace(
         request_id="abc123", resolver_match=SimpleNamespace(route="jobs/<uuid:id>/"), method="GET"
     )
     token = logs.current_request.set(request)

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 
-from gas import outbox, registry
+from gas import doorbell, outbox, registry
 from gas.clock import database_now
 from gas.models import OutboxMessage, OutboxStatus
 
@@ -65,9 +65,13 @@ def test_a_promise_of_a_transaction_that_is_rolled_back_is_not_kept(handled):
     class ChangedMindError(Exception):
         pass
 
-    with pytest.raises(ChangedMindError), transaction.atomic():
+    @transaction.atomic
+    def promise_and_change_mind():
         outbox.promise("note", "n-1", {})
         raise ChangedMindError
+
+    with pytest.raises(ChangedMindError):
+        promise_and_change_mind()
     outbox.sweep()
 
     assert handled == []
@@ -180,7 +184,7 @@ def test_handlers_are_called_outside_a_transaction(monkeypatch, transactional_db
 
 def test_a_due_promise_rings_when_it_is_committed(django_capture_on_commit_callbacks, monkeypatch):
     rings = []
-    monkeypatch.setattr(outbox.doorbell, "ring", lambda name, queue: rings.append((name, queue)))
+    monkeypatch.setattr(doorbell, "ring", lambda name, queue: rings.append((name, queue)))
 
     with django_capture_on_commit_callbacks(execute=True):
         outbox.promise("note", "n-1", {})

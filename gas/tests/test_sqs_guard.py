@@ -41,8 +41,19 @@ def sqs_message():
     }
 
 
+class FailingServer(ThreadingHTTPServer):
+    """`failures`: what the next polls get instead of messages; `failed`: what they got."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), FailingSqs)
+        self.failures: list[int | str] = []
+        self.failed: list[int | str] = []
+
+
 class FailingSqs(BaseHTTPRequestHandler):
     """Answers the first polls as `server.failures` says, then with one message."""
+
+    server: FailingServer
 
     def do_POST(self):
         asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -50,7 +61,7 @@ class FailingSqs(BaseHTTPRequestHandler):
         if is_poll and self.server.failures:
             failure = self.server.failures.pop(0)
             self.server.failed.append(failure)
-            if failure == "drop":
+            if isinstance(failure, str):
                 self.close_connection = True
                 return
             self.send_response(failure)
@@ -70,8 +81,7 @@ class FailingSqs(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), FailingSqs)
-    server.failures, server.failed = [], []
+    server = FailingServer()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

@@ -30,7 +30,8 @@ DEAF = (
 )
 FAMILY = """
 import os, signal, subprocess, sys, time
-child = subprocess.Popen([sys.executable, '-c', 'import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)'])
+code = 'import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)'
+child = subprocess.Popen([sys.executable, '-c', code])
 print('up', os.getpid()); print('child', child.pid); time.sleep(600)
 """
 POLITE = """
@@ -54,6 +55,7 @@ class Supervised:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             with self._more:
                 self.lines.append(line.rstrip())

@@ -26,6 +26,8 @@ def test_a_turn_that_ended_well_is_recorded():
 
     row = SweepRun.objects.get(name="uploads")
     assert row.running_until is None
+    assert row.started_at
+    assert row.finished_at
     assert row.started_at <= row.finished_at
 
 
@@ -58,5 +60,7 @@ def test_a_sweeper_that_overran_its_turn_does_not_end_the_next_ones():
 
 def test_a_turn_says_when_its_time_is_over():
     with turn("uploads", seconds=60) as long, turn("leases", seconds=0) as none:
+        assert long
         assert long.has_time()
+        assert none
         assert not none.has_time()
