@@ -12,11 +12,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import plans
 from accounts.access import confirmed_required, signed_in
 from annotations import access, estimate, failures, storage, submission, summaries, timeline, transitions
 from annotations.allowance import allowance_of
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
-from annotations.models import Job, JobStatus, Output, OutputKind, StorageState, Upload, UploadStatus
+from annotations.models import COLD_KINDS, Job, JobStatus, Output, OutputKind, StorageState, Upload, UploadStatus
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
 POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
@@ -142,9 +143,23 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
-        outputs = {output.kind: output for output in job.result.outputs.all()}
-        context |= {"result": job.result, "outputs": outputs, "overview": summaries.overview(job.result)}
+        context |= {"result": job.result, "overview": summaries.overview(job.result), **_files_of(job)}
     return context
+
+
+def _files_of(job: Job) -> dict[str, Any]:
+    """The files of a result: where they are, and what may be done with them."""
+    result = job.result
+    outputs = {output.kind: output for output in result.outputs.select_related("result")}
+    within = None
+    if result.restore_requested_at and result.restore_expected_at:
+        within = result.restore_expected_at - result.restore_requested_at
+    return {
+        "outputs": outputs,
+        "cold_bytes": sum(output.size_bytes for output in outputs.values() if output.kind in COLD_KINDS),
+        "restore_within": within,
+        "keeps_hot": plans.limits(job.owner).hot_retention is None,
+    }
 
 
 @login_required
@@ -194,8 +209,11 @@ def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
     """One file of a result, always as an attachment."""
     found = access.owned_job(signed_in(request), job_id)
     output = Output.objects.select_related("result").filter(result__job=found, kind=kind).first()
-    if output is None or output.result.storage != StorageState.HOT:
+    if output is None or output.result.storage == StorageState.DELETED:
         raise Http404
+    if not output.is_at_hand:
+        messages.error(request, "This file is in the archive. The page of the job says when it can be back.")
+        return redirect("annotations:job", found.pk)
     address = storage.download_url(output)
     if address is not None:
         return redirect(address)

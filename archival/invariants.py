@@ -10,11 +10,10 @@ from datetime import timedelta
 
 from django.db.models import Q
 
-from annotations.models import Output, Result, StorageState
+from annotations.models import COLD_KINDS, Output, Result, StorageState
 from archival import removal
 from archival.models import ColdCopy, Custody, Recall, Removal
 from archival.stores import Stage, cold_store
-from archival.transitions import COLD_KINDS
 from archival.work import LONGEST_PAUSE_SECONDS
 from gas import registry
 from gas.clock import from_now

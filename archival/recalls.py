@@ -11,9 +11,9 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
 from accounts.models import User
-from annotations.models import Output
+from annotations.models import COLD_KINDS, Output
 from archival.models import Recall, RecallCause, Tier
-from archival.transitions import COLD_KINDS, begin_restoring
+from archival.transitions import begin_restoring
 from gas import outbox
 
 ALL_BACK = "archival.all_back"  # the outbox's kind

@@ -27,13 +27,10 @@ from django.db.models.functions import Now
 
 from accounts import plans
 from accounts.models import User
-from annotations.models import JobEvent, Output, OutputKind, Result, StorageState
+from annotations.models import COLD_KINDS, JobEvent, Output, Result, StorageState
 from annotations.storage import job_prefix
 from archival.models import ColdCopy, Custody, Recall, Removal
 from gas.clock import from_now
-
-# The large files go cold; summary, receipt and log stay readable.
-COLD_KINDS = (OutputKind.VCF, OutputKind.VCF_INDEX, OutputKind.TSV, OutputKind.PARQUET)
 
 ALLOWED: dict[StorageState, frozenset[StorageState]] = {
     StorageState.HOT: frozenset({StorageState.ARCHIVING}),

@@ -20,9 +20,10 @@ from annotations.claims import Finished, StoredOutput
 from annotations.models import OutputKind, Result, StorageState
 
 # Fixtures of the app below, by the names under which pytest finds them.
-from annotations.tests.conftest import _own_storage, make_job, make_user, user  # noqa: F401
+from annotations.tests.conftest import _own_storage, make_job, make_user  # noqa: F401
+from annotations.tests.conftest import user as user
 from archival import follow_plan, stores, sweep
-from archival.models import ColdCopy, Custody
+from archival.models import ColdCopy, Custody, Tier
 from gas import registry
 from gas.clock import database_now, from_now
 from gas.models import OutboxMessage
@@ -43,7 +44,7 @@ MakeResult = Callable[..., Result]
 def _fresh_store(settings, _own_storage) -> Iterator[None]:  # noqa: F811
     """A cold store in the test's own folders, with an hour's delay."""
     settings.RESTORE_DELAY_SECONDS = 3600
-    storages._storages.clear()
+    storages.__dict__["_storages"].clear()
     stores.cold_store.cache_clear()
     yield
     stores.cold_store.cache_clear()
@@ -69,7 +70,7 @@ def make_result(make_job) -> MakeResult:  # noqa: F811
 
 
 @pytest.fixture
-def result(user: User, make_result: MakeResult) -> Result:  # noqa: F811
+def result(user: User, make_result: MakeResult) -> Result:
     return make_result(user)
 
 
@@ -91,6 +92,26 @@ def put(key: str, content: bytes) -> None:
 
 def state(result: Result) -> str:
     return Result.objects.values_list("storage", flat=True).get(pk=result.pk)
+
+
+def count_asks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys for which the cold store is asked from now on."""
+    asked: list[str] = []
+    true_ask = stores.LocalStore.ask
+
+    def ask(store: stores.LocalStore, key: str, tier: Tier) -> stores.Stage:
+        asked.append(key)
+        return true_ask(store, key, tier)
+
+    monkeypatch.setattr(stores.LocalStore, "ask", ask)
+    return asked
+
+
+def due_in(result: Result) -> timedelta:
+    """How long the result stays in hot storage."""
+    moment = Result.objects.values_list("archive_due_at", flat=True).get(pk=result.pk)
+    assert moment is not None
+    return moment - database_now()
 
 
 def make_due(result: Result) -> None:
@@ -117,13 +138,13 @@ def _earlier(moment: str, hours: float) -> str:
     return (datetime.fromisoformat(moment) - timedelta(hours=hours)).isoformat()
 
 
-def set_plan(user: User, code: PlanCode, deliver: bool = True) -> User:
+def set_plan(owner: User, code: PlanCode, deliver: bool = True) -> User:
     """An admin sets the plan; the archive hears of it as the outbox tells."""
-    User.objects.filter(pk=user.pk).update(plan_override=code, plan_override_reason="for the test")
-    plans.refresh(user.pk)
+    User.objects.filter(pk=owner.pk).update(plan_override=code, plan_override_reason="for the test")
+    plans.refresh(owner.pk)
     if deliver:
         deliver_plan_changes()
-    return User.objects.get(pk=user.pk)
+    return User.objects.get(pk=owner.pk)
 
 
 def deliver_plan_changes() -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import Q
 
 from accounts.models import PlanCode
 from annotations.areas import FileArea, StorageAwayError
 from annotations.models import OutputKind, Result, StorageState
-from archival import archiving, stores, sweep, transitions
+from archival import archiving, removal, stores, sweep, transitions
 from archival.models import ColdCopy, Custody, LedgerLine, Operation, Removal
 from archival.tests.conftest import (
     CONTENTS,
@@ -15,6 +16,7 @@ from archival.tests.conftest import (
     be_impatient,
     broken,
     copies_of,
+    due_in,
     go_cold,
     hot_bytes,
     make_due,
@@ -36,8 +38,7 @@ def test_a_result_stays_hot_until_its_time_is_up(result):
 
 
 def test_a_free_users_result_goes_cold_when_its_time_is_up(result):
-    due_in = result.archive_due_at - database_now()
-    assert timedelta(days=6, hours=23) < due_in <= timedelta(days=7)
+    assert timedelta(days=6, hours=23) < due_in(result) <= timedelta(days=7)
     go_cold(result)
     assert set(copies_of(result)) == LARGE
     for kind, copy in copies_of(result).items():
@@ -88,6 +89,7 @@ def test_the_hot_objects_stay_when_the_copy_differs(result, monkeypatch):
     custody = Custody.objects.get(pk=result.pk)
     assert custody.tries == 1
     assert "CopyDiffersError" in custody.last_error
+    assert custody.due_at is not None
     assert custody.due_at > database_now()
     monkeypatch.setattr(stores, "_copy", true_copy)
     be_impatient()
@@ -137,7 +139,7 @@ def test_storage_that_is_away_puts_the_result_off_and_loses_nothing(result, monk
 def test_a_removal_that_a_dead_worker_left_is_done_by_the_next_sweep(result, monkeypatch):
     make_due(result)
     with monkeypatch.context() as patch:
-        patch.setattr(archiving.removal, "remove_hot", lambda keys, store: None)
+        patch.setattr(removal, "remove_hot", lambda keys, store: None)
         archiving_result(result)
     assert state(result) == StorageState.COLD
     assert Removal.objects.count() == len(LARGE)
@@ -175,7 +177,7 @@ def test_the_ledger_counts_copies_and_bytes_for_the_owner(user, result):
 
 def test_a_move_that_is_not_allowed_is_an_error_and_a_late_one_does_nothing(result):
     with pytest.raises(ValueError, match="does not go"):
-        transitions._move(transitions.Q(pk=result.pk), StorageState.HOT, StorageState.COLD)
+        transitions._move(Q(pk=result.pk), StorageState.HOT, StorageState.COLD)
     go_cold(result)
     assert not transitions.begin_archiving_by_hand(result.pk, "LOCAL", by="owner")
     assert transitions.call_off_archiving([result.pk]) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import PlanCode, User
 from annotations.models import Result, StorageState
-from archival import follow_plan, recalls, stores, sweep, transitions
+from archival import follow_plan, recalls, sweep, transitions
 from archival.models import Recall
 from archival.tests.conftest import (
     CONTENTS,
@@ -14,7 +14,9 @@ from archival.tests.conftest import (
     be_impatient,
     broken,
     copies_of,
+    count_asks,
     deliver_plan_changes,
+    due_in,
     go_cold,
     hot_bytes,
     let_time_pass,
@@ -23,15 +25,9 @@ from archival.tests.conftest import (
     set_plan,
     state,
 )
-from gas.clock import database_now, from_now
+from gas.clock import from_now
 
 pytestmark = pytest.mark.django_db
-
-
-def due_in(result: Result) -> timedelta:
-    moment = Result.objects.get(pk=result.pk).archive_due_at
-    assert moment is not None
-    return moment - database_now()
 
 
 def test_an_upgrade_before_the_archive_ran_means_nothing_is_archived(user, result):
@@ -125,11 +121,7 @@ def test_a_downgrade_while_restoring_lets_it_come_back_and_starts_the_timer_then
 
 def test_upgrade_downgrade_upgrade_asks_for_each_object_once(user, result, monkeypatch):
     go_cold(result)
-    asked = []
-    true_ask = stores.LocalStore.ask
-    monkeypatch.setattr(
-        stores.LocalStore, "ask", lambda self, key, tier: asked.append(key) or true_ask(self, key, tier)
-    )
+    asked = count_asks(monkeypatch)
     for code in (PlanCode.PREMIUM, PlanCode.FREE, PlanCode.PREMIUM):
         set_plan(user, code)
         sweep.sweep()
@@ -151,9 +143,7 @@ def test_what_an_old_message_began_is_left_to_the_newer_plan(user, result):
     assert state(result) == StorageState.COLD
 
 
-def test_a_result_archived_by_hand_since_the_upgrade_is_not_brought_back_when_the_upgrade_is_heard_of_again(
-    user, result
-):
+def test_what_was_archived_by_hand_since_the_upgrade_stays_when_the_upgrade_is_heard_of_again(user, result):
     premium = set_plan(user, PlanCode.PREMIUM)
     assert transitions.begin_archiving_by_hand(result.pk, "LOCAL", by="owner")
     sweep.sweep()

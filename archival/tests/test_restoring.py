@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import PlanCode
 from annotations.models import OutputKind, Result, StorageState
-from archival import recalls, restoring, stores, sweep
+from archival import recalls, restoring, stores, sweep, work
 from archival.models import ColdCopy, Custody, LedgerLine, Operation, Recall, RecallCause, Tier
 from archival.stores import Stage, TierRefusedError
 from archival.tests.conftest import (
@@ -15,6 +15,8 @@ from archival.tests.conftest import (
     be_impatient,
     broken,
     copies_of,
+    count_asks,
+    due_in,
     go_cold,
     hot_bytes,
     ids,
@@ -63,6 +65,7 @@ def test_a_result_is_restoring_and_says_until_when_as_long_as_the_store_takes(us
     sweep.sweep()
     row = Result.objects.get(pk=cold.pk)
     assert row.storage == StorageState.RESTORING
+    assert row.restore_expected_at is not None
     left = row.restore_expected_at - database_now()
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
     assert row.restore_requested_at is not None
@@ -70,11 +73,7 @@ def test_a_result_is_restoring_and_says_until_when_as_long_as_the_store_takes(us
 
 
 def test_each_object_is_asked_for_once_however_often_the_sweep_runs(user, cold, monkeypatch):
-    asked = []
-    true_ask = stores.LocalStore.ask
-    monkeypatch.setattr(
-        stores.LocalStore, "ask", lambda self, key, tier: asked.append(key) or true_ask(self, key, tier)
-    )
+    asked = count_asks(monkeypatch)
     ask_back(user, cold)
     for _ in range(4):
         sweep.sweep()
@@ -136,7 +135,7 @@ def test_a_copy_that_ends_between_the_look_and_the_fetch_is_asked_for_again(user
 
     with monkeypatch.context() as patch:
         patch.setattr(stores.LocalStore, "look", look_then_end)
-        restoring.advance_batch(restoring.work.claim(StorageState.RESTORING, 10), stores.cold_store(), map)
+        restoring.advance_batch(work.claim(StorageState.RESTORING, 10), stores.cold_store(), map)
     assert state(cold) == StorageState.RESTORING
     assert all(copy.asked_at is None for copy in copies_of(cold).values())
     assert Custody.objects.get(pk=cold.pk).last_error == ""
@@ -241,8 +240,7 @@ def test_a_recall_ends_without_a_mail_when_its_jobs_are_deleted(user, cold):
 def test_a_free_users_restored_result_gets_the_whole_time_anew(user, cold):
     ask_back(user, cold)
     come_back()
-    left = Result.objects.get(pk=cold.pk).archive_due_at - database_now()
-    assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
+    assert timedelta(days=6, hours=23) < due_in(cold) <= timedelta(days=7)
 
 
 def test_a_premium_users_restored_result_stays(user, cold):
@@ -284,7 +282,7 @@ def test_the_queries_of_a_lot_do_not_grow_with_its_results_beyond_a_few_each(
 ):
     found = [go_cold(make_result(user, {OutputKind.VCF: b"x"})) for _ in range(20)]
     ask_back(user, *found)
-    claimed = restoring.work.claim(StorageState.RESTORING, 50)
+    claimed = work.claim(StorageState.RESTORING, 50)
     assert len(claimed) == 20
     with django_assert_max_num_queries(20 * 3 + 12):
         restoring.advance_batch(claimed, stores.cold_store(), map)
