@@ -33,7 +33,7 @@ from annotations.models import (
     UploadStatus,
 )
 from gas import doorbell, outbox
-from gas.clock import from_now
+from gas.clock import database_now, from_now
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 MAX_CRASHES = 3  # the third crash of a job is its end
@@ -67,7 +67,8 @@ def worker_name() -> str:
 # --- Opening and taking a job ------------------------------------------------------------------------------
 def open_job(**fields: Any) -> Job:
     """A new job, PENDING from now on, and a doorbell; `fields` are the columns that the submission decides."""
-    job = Job.objects.create(submitted_at=Now(), due_at=Now(), **fields)
+    # A value, not Now(): SQLite writes the two with unlike digits, and lists compare this one with values.
+    job = Job.objects.create(submitted_at=database_now(), due_at=Now(), **fields)
     _tell(job.pk, "submitted", 0)
     transaction.on_commit(lambda: doorbell.ring(ANNOTATE_TASK, queue="annotate"), robust=True)
     return job

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import signed_in
+from accounts.access import confirmed_required, signed_in
 from annotations import access, submission
 from annotations.forms import UploadForm
 
@@ -18,7 +17,7 @@ CHUNK_BYTES = 256 * 1024
 STATUS_OF_REFUSAL = {"file_too_large": 413, "storage_full": 413}
 
 
-@login_required
+@confirmed_required
 @require_POST
 def upload_create(request: HttpRequest) -> HttpResponse:
     """Announce a file; the answer says where and how to send it."""
@@ -43,7 +42,7 @@ def upload_create(request: HttpRequest) -> HttpResponse:
     )
 
 
-@login_required
+@confirmed_required
 @require_http_methods(["PUT"])
 def upload_content(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """The file itself, as the raw body: it streams to storage and is never held whole."""
