@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 from annotations.genomics.output import csq
 from annotations.genomics.output.answer import Answer
@@ -18,6 +19,9 @@ from annotations.genomics.vcf.header import annotated_header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.reader import VcfReader
 from annotations.genomics.vcf.records import Kind
+
+if TYPE_CHECKING:
+    from annotations.genomics.output.table_files import TableFiles
 
 _CARRIED = {Kind.STAR: "*", Kind.NON_REF: "<NON_REF>", Kind.OTHER: "other"}
 
@@ -37,16 +41,26 @@ class Sinks:
         self._skipped = files.open(request.skipped) if request.skipped else None
         if self._skipped is not None:
             self._skipped.write(HEADER)
+        self._tables = self._open_tables(executor) if request.parquet or request.tsv else None
+
+    def _open_tables(self, executor: Executor) -> TableFiles:
+        from annotations.genomics.output.table_files import open_tables  # Arrow takes a while to import
+
+        return open_tables(self._request, self._reference, self._reader.header.contig_lengths, self._files, executor)
 
     def write(self, answer: Answer, *, is_sorted: bool, release: Callable[[], None]) -> None:
         """Add a chunk's answer; release is called when its lines are written."""
         if self._skipped is not None:
             self._skipped.write(answer.skipped)
+        if self._tables is not None and answer.rows is not None:
+            self._tables.write(answer.rows)
         self.vcf.write(answer.records, answer.lines, answer.line_offsets, is_sorted=is_sorted, release=release)
 
     def finish(self, judge: InputJudge, tally: Tally) -> Receipt:
         """Complete every file."""
         index = self.vcf.finish(is_sorted=judge.is_sorted)
+        if self._tables is not None:
+            self._tables.finish()
         receipt = Receipt(
             records=judge.records,
             annotated=judge.annotated,

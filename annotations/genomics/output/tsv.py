@@ -1,0 +1,46 @@
+"""The table as tab-separated text: a header line, an empty cell for null, 1 or 0 for yes or no.
+
+A cell of the user's own text that begins with = + - or @ is a formula to a spreadsheet; such a cell
+gets an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from annotations.genomics.output.tables import SCHEMA
+
+_OF_USER: Final = frozenset({"contig", "id", "ref", "alt", "filter"})
+_FORMULA: Final = "^[=+@-]"
+
+
+class TsvSink:
+    """Writes batches through `write_bytes`."""
+
+    def __init__(self, write_bytes: Callable[[Any], Any]) -> None:
+        self._write = write_bytes
+        self._write(np.frombuffer(("\t".join(SCHEMA.names) + "\n").encode(), np.uint8))
+
+    def write(self, batch: Any) -> None:
+        """Add a batch's rows."""
+        columns = [_as_text(name, column) for name, column in zip(SCHEMA.names, batch.columns, strict=True)]
+        ended = pc.binary_join_element_wise(columns[-1], "", "\n", null_handling="replace", null_replacement="")
+        lines = pc.binary_join_element_wise(*columns[:-1], ended, "\t", null_handling="replace", null_replacement="")
+        _, offsets, data = lines.buffers()
+        bounds = np.frombuffer(offsets, np.int32 if lines.type == pa.string() else np.int64)
+        first, last = int(bounds[lines.offset]), int(bounds[lines.offset + len(lines)])
+        self._write(np.frombuffer(data, np.uint8)[first:last])
+
+
+def _as_text(name: str, column: Any) -> Any:
+    if name in _OF_USER:
+        safe = pc.replace_substring_regex(column.dictionary, pattern=_FORMULA, replacement=r"'\0")
+        column = pa.DictionaryArray.from_arrays(column.indices, safe)
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    return column.cast(pa.large_string())
