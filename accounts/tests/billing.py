@@ -20,7 +20,7 @@ from tests_e2e.emulators.stripe.control import StripeControl
 
 
 @pytest.fixture
-def double(settings) -> Iterator[StripeControl]:
+def double(settings, patience: None, plan_changes_are_heard: list[str]) -> Iterator[StripeControl]:
     """A Stripe of its own for the test, which the service is set up to use; deliveries are held."""
     with LoopbackServer(StripeDouble()) as server:
         settings.STRIPE_SECRET_KEY = API_KEY
@@ -32,13 +32,13 @@ def double(settings) -> Iterator[StripeControl]:
         yield control
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def patience(monkeypatch) -> None:
     """The SDK's pauses between tries are not what is tested."""
     monkeypatch.setattr(stripe.RequestsClient, "_sleep_time_seconds", lambda *_, **__: 0.0)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def plan_changes_are_heard(monkeypatch) -> list[str]:
     """Whoever handles plan_changed is not part of these tests; its messages are noted."""
     heard: list[str] = []

@@ -11,6 +11,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.tests.billing import double, patience, plan_changes_are_heard  # noqa: F401  # fixtures
 from gas import outbox
 
 PASSWORD = "correct horse battery"

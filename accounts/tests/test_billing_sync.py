@@ -11,19 +11,7 @@ import stripe
 from accounts import plans
 from accounts.billing import client, sweep, sync
 from accounts.models import BillingAccount, PlanCode, StripeEvent, User
-from accounts.tests.billing import (  # noqa: F401
-    account_of,
-    broken,
-    buy,
-    double,
-    hear_all,
-    patience,
-    plan_changes_are_heard,
-    press,
-    says_stripe,
-    send,
-    settle,
-)
+from accounts.tests.billing import account_of, broken, buy, hear_all, press, says_stripe, send, settle
 from gas import clock, outbox
 from gas.models import OutboxMessage
 from tests_e2e.emulators.stripe.control import StripeControl
@@ -153,9 +141,9 @@ def test_a_customer_deleted_at_stripe_has_no_subscription(user, double):
 def test_who_reads_and_is_outrun_reads_again(user, double, monkeypatch):
     """Between the reading and the storing another sync stores something newer: the older one loses."""
     buy(double, user)
-    outran = []
+    outran: list[int] = []
 
-    def read_slowly(customer_id, real=sync.subscriptions_of):
+    def read_slowly(customer_id, real=client.subscriptions_of):
         found = real(customer_id)
         if not outran:
             outran.append(1)
@@ -193,7 +181,7 @@ def test_the_reconcile_stops_when_stripe_is_away_and_goes_on_past_one_bad_custom
     double.fail("/v1/subscriptions", times=99, status=429)
     before = len(double.state()["seen"])
     sweep.sweep()
-    assert len({label for label in double.state()["seen"][before:]}) == 1
+    assert len(set(double.state()["seen"][before:])) == 1
     assert plan_of(good) == PlanCode.PREMIUM
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 import stripe
@@ -11,15 +12,7 @@ from django.test import Client
 
 from accounts.billing.webhook import MAX_BODY_BYTES
 from accounts.models import StripeEvent, User
-from accounts.tests.billing import (  # noqa: F401
-    buy,
-    double,
-    hear_all,
-    patience,
-    plan_changes_are_heard,
-    send,
-    settle,
-)
+from accounts.tests.billing import buy, send, settle
 from gas.models import OutboxMessage
 from tests_e2e.emulators.stripe.app import WEBHOOK_SECRET
 from tests_e2e.emulators.stripe.webhooks import sign
@@ -85,7 +78,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(double):
 
         readline = read
 
-    environ = {"wsgi.input": Untouched(), "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
+    environ: dict[str, Any] = {"wsgi.input": Untouched(), "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
     answer = Client().generic("POST", "/accounts/billing/webhook", b"", **environ)
     assert answer.status_code == 413
 
