@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.kernel import Scratch
 from annotations.genomics.output.answer import Answer
 from annotations.genomics.output.files import OutputFiles
 from annotations.genomics.output.lines import compose_lines, lines_size
@@ -25,6 +24,7 @@ from annotations.genomics.output.skipped import list_skipped
 from annotations.genomics.output.tally import empty_tally, tally_chunk
 from annotations.genomics.reference import Reference, load_reference
 from annotations.genomics.request import Progress, Receipt, Request
+from annotations.genomics.scratch import Scratch
 from annotations.genomics.vcf.header import Header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.parse import Chunk, Parser
@@ -49,6 +49,7 @@ def annotate(request: Request, progress: Progress | None = None) -> Receipt:
                 return run.run(progress)
             except BaseException:
                 executor.shutdown(wait=True, cancel_futures=True)
+                run.abandon()
                 raise
 
 
@@ -159,6 +160,10 @@ class _Run:
             self._report(progress)
         self._files.commit()
         return receipt
+
+    def abandon(self) -> None:
+        """Nothing of this run will be kept."""
+        self._sinks.abandon()
 
     def _report(self, progress: Progress) -> None:
         packed = self._reader.packed

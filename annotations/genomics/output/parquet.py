@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 import pyarrow.parquet as pq
@@ -35,3 +36,8 @@ class ParquetSink:
     def finish(self) -> None:
         """Write the footer; the stream stays open."""
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that will not be kept, while its stream is still open."""
+        with suppress(OSError):
+            self._writer.close()

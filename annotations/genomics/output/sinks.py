@@ -79,6 +79,11 @@ class Sinks:
             self._files.open(self._request.summary).write(write_summary(self._reader, self._reference, receipt, tally))
         return receipt
 
+    def abandon(self) -> None:
+        """Let go of files that will not be kept."""
+        if self._tables is not None:
+            self._tables.abandon()
+
 
 class ReceiptError(Exception):
     """Records in are not records annotated and skipped: our fault, and no result may come of it."""

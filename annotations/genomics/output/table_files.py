@@ -36,6 +36,12 @@ class TableFiles:
         for finish in self._finishers:
             finish()
 
+    def abandon(self) -> None:
+        """Let go of files that will not be kept."""
+        for sink in self._sinks:
+            if isinstance(sink, ParquetSink):
+                sink.abandon()
+
     def _write_all(self, batches: Any) -> None:
         for batch in batches:
             for sink in self._sinks:

@@ -17,6 +17,9 @@ from annotations.genomics.output.tables import SCHEMA
 
 _OF_USER: Final = frozenset({"contig", "id", "ref", "alt", "filter"})
 _FORMULA: Final = "^[=+@-]"
+_NOTHING: Final = pa.scalar("", pa.large_string())
+_TAB: Final = pa.scalar("\t", pa.large_string())
+_LF: Final = pa.scalar("\n", pa.large_string())
 
 
 class TsvSink:
@@ -29,10 +32,10 @@ class TsvSink:
     def write(self, batch: Any) -> None:
         """Add a batch's rows."""
         columns = [_as_text(name, column) for name, column in zip(SCHEMA.names, batch.columns, strict=True)]
-        ended = pc.binary_join_element_wise(columns[-1], "", "\n", null_handling="replace", null_replacement="")
-        lines = pc.binary_join_element_wise(*columns[:-1], ended, "\t", null_handling="replace", null_replacement="")
+        ended = pc.binary_join_element_wise(columns[-1], _NOTHING, _LF, null_handling="replace", null_replacement="")
+        lines = pc.binary_join_element_wise(*columns[:-1], ended, _TAB, null_handling="replace", null_replacement="")
         _, offsets, data = lines.buffers()
-        bounds = np.frombuffer(offsets, np.int32 if lines.type == pa.string() else np.int64)
+        bounds = np.frombuffer(offsets, np.int64)
         first, last = int(bounds[lines.offset]), int(bounds[lines.offset + len(lines)])
         self._write(np.frombuffer(data, np.uint8)[first:last])
 
