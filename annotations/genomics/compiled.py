@@ -32,7 +32,7 @@ def _cache_folder() -> Path:
 
 import numba  # noqa: E402  (the folder is set on its configuration below, before any decorator)
 
-numba.config.CACHE_DIR = str(_cache_folder())
+numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
 
 
 def compiled(function: Function) -> Function:
@@ -42,5 +42,5 @@ def compiled(function: Function) -> Function:
     it) the kernel runs several times faster, and a function that allocates does not compile.
     Indexes are not checked: every buffer is sized by the caller before the call.
     """
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=False, _nrt=False)
-    return cast(Function, decorate(function))
+    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
+    return cast(Function, numba.njit(_nrt=False, **options)(function))  # type: ignore[call-overload]

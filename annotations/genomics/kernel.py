@@ -8,16 +8,12 @@ Scratch makes that buffer larger and goes on from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from annotations.genomics.compiled import compiled
-from annotations.genomics.consequence.coding import SITE, coding_terms
+from annotations.genomics.consequence.coding import coding_terms
 from annotations.genomics.consequence.consequences import impact_of, judge_allele_within, judge_outside
 from annotations.genomics.consequence.mapping import map_stretch, touches
-from annotations.genomics.consequence.pairs import PAIR, Pairs
 from annotations.genomics.consequence.picking import pick_row
 from annotations.genomics.consequence.structural import judge_structural
 from annotations.genomics.consequence.terms import INTERGENIC
@@ -26,10 +22,9 @@ from annotations.genomics.hgvs.genomic import put_genomic_name, put_structural_n
 from annotations.genomics.hgvs.proteins import put_protein_name
 from annotations.genomics.hgvs.transcripts import put_transcript_name
 from annotations.genomics.output import csq
-from annotations.genomics.output.text import LETTERS, join_words, put_byte, put_number, put_span, put_word
-from annotations.genomics.reference.layout import BASE_CODES, BIN_SHIFT, CODING, COMPLEMENT, REACH
-from annotations.genomics.reference.load import Reference
-from annotations.genomics.vcf.records import ALT, Alleles, Kind, Records
+from annotations.genomics.output.text import LETTERS, put_byte, put_number, put_span, put_word
+from annotations.genomics.reference.layout import BASE_CODES, BIN_SHIFT, COMPLEMENT, REACH
+from annotations.genomics.vcf.records import ALT, Kind
 
 _SEQUENCE, _DEL, _DUP, _INV = int(Kind.SEQUENCE), int(Kind.DEL), int(Kind.DUP), int(Kind.INV)
 _INS, _CNV, _BND = int(Kind.INS), int(Kind.CNV), int(Kind.BND)
@@ -37,14 +32,14 @@ _DASH: Final = 45
 _PIPE: Final = 124
 _COMMA: Final = 44
 
-# state: int64[6]
-_ALLELE: Final = 0  # the next to be done
-_TEXT_AT: Final = 1
-_ROW_COUNT: Final = 2
-_RECORD: Final = 3  # record_text is filled up to here
-_FULL: Final = 4  # which buffer is too small, below
-_NOTES_AT: Final = 5
-_NOTHING_FULL, _TEXT_FULL, _ROWS_FULL, _NOTES_FULL = range(4)
+# The entries of the state array (six of int64):
+ALLELE: Final = 0  # the next to be done
+TEXT_AT: Final = 1
+ROW_COUNT: Final = 2
+RECORD: Final = 3  # record_text is filled up to here
+FULL: Final = 4  # which buffer is too small, below
+NOTES_AT: Final = 5
+NOTHING_FULL, TEXT_FULL, ROWS_FULL, NOTES_FULL = range(4)
 
 _NOTE_ROOM: Final = 1024
 
@@ -107,25 +102,25 @@ class Work(NamedTuple):
 
 @compiled
 def annotate_alleles(genes: Genes, given: Input, work: Work) -> None:
-    """Do the alleles from state[_ALLELE] on; state[_FULL] tells whether a buffer stopped it."""
+    """Do the alleles from state[ALLELE] on; state[FULL] tells whether a buffer stopped it."""
     state = work.state
-    state[_FULL] = _NOTHING_FULL
-    for allele in range(state[_ALLELE], given.record.size):
+    state[FULL] = NOTHING_FULL
+    for allele in range(state[ALLELE], given.record.size):
         record = given.record[allele]
-        while state[_RECORD] <= record:
-            work.record_text[state[_RECORD]] = state[_TEXT_AT]
-            state[_RECORD] += 1
-        text_at, row_count = state[_TEXT_AT], state[_ROW_COUNT]
+        while state[RECORD] <= record:
+            work.record_text[state[RECORD]] = state[TEXT_AT]
+            state[RECORD] += 1
+        text_at, row_count = state[TEXT_AT], state[ROW_COUNT]
         work.allele_rows[allele] = row_count
         annotate_allele(genes, given, work, allele)
-        if state[_FULL] != _NOTHING_FULL:
-            state[_TEXT_AT], state[_ROW_COUNT], state[_ALLELE] = text_at, row_count, allele
+        if state[FULL] != NOTHING_FULL:
+            state[TEXT_AT], state[ROW_COUNT], state[ALLELE] = text_at, row_count, allele
             return
-    while state[_RECORD] < work.record_text.size:
-        work.record_text[state[_RECORD]] = state[_TEXT_AT]
-        state[_RECORD] += 1
-    work.allele_rows[given.record.size] = state[_ROW_COUNT]
-    state[_ALLELE] = given.record.size
+    while state[RECORD] < work.record_text.size:
+        work.record_text[state[RECORD]] = state[TEXT_AT]
+        state[RECORD] += 1
+    work.allele_rows[given.record.size] = state[ROW_COUNT]
+    state[ALLELE] = given.record.size
 
 
 @compiled
@@ -137,12 +132,12 @@ def annotate_allele(genes: Genes, given: Input, work: Work, allele: int) -> None
     if kind > _BND:
         return
     state = work.state
-    first = state[_ROW_COUNT]
+    first = state[ROW_COUNT]
     start, end = given.start[allele], given.end[allele]
     ref_length = given.ref_to[allele] - given.ref_from[allele]
     alt_length = given.alt_to[allele] - given.alt_from[allele]
     if work.notes.size < 4 * alt_length + _NOTE_ROOM:
-        state[_FULL] = _NOTES_FULL
+        state[FULL] = NOTES_FULL
         return
     contig = given.contig[given.record[allele]]
     offset, length = genes.contig_rows[contig, 0], genes.contig_rows[contig, 1]
@@ -155,13 +150,13 @@ def annotate_allele(genes: Genes, given: Input, work: Work, allele: int) -> None
             ahead = edits.shift_length(sequence, start, end, letters, size, True)
             behind = edits.shift_length(sequence, start, end, letters, size, False)
     name_end = name_allele(genes, work, contig, sequence, kind, start, end, ref_length, alt_length, ahead)
-    state[_NOTES_AT] = name_end
+    state[NOTES_AT] = name_end
     judge_transcripts(genes, work, allele, contig, kind, start, end, ref_length, alt_length, ahead, behind)
-    if state[_FULL] == _NOTHING_FULL:
-        if state[_ROW_COUNT] == first:
+    if state[FULL] == NOTHING_FULL:
+        if state[ROW_COUNT] == first:
             add_intergenic(work, allele)
         else:
-            pick_row(work.rows, first, state[_ROW_COUNT], genes.transcripts, work.winners)
+            pick_row(work.rows, first, state[ROW_COUNT], genes.transcripts, work.winners)
         write_entries(genes, given, work, allele, sequence, first, name_end, ahead, behind)
 
 
@@ -239,24 +234,22 @@ def judge_transcripts(
                 continue
             if place > first_bin and max(transcript.start - REACH - 1, 0) >> BIN_SHIFT < place:
                 continue  # met in an earlier bin
-            if state[_ROW_COUNT] >= work.rows.size:
-                state[_FULL] = _ROWS_FULL
+            if state[ROW_COUNT] >= work.rows.size:
+                state[FULL] = ROWS_FULL
                 return
-            pair = work.rows[state[_ROW_COUNT]]
+            pair = work.rows[state[ROW_COUNT]]
             clear_pair(pair, allele, number)
             if not touches(start, end, transcript.start, transcript.end):
                 judge_outside(transcript, start, end, pair)
             elif kind == _SEQUENCE:
                 moved = ahead if transcript.strand > 0 else behind
                 judge_sequence(genes, work, transcript, start, end, ref_length, alt_length, moved, pair)
-                if state[_FULL] != _NOTHING_FULL:
+                if state[FULL] != NOTHING_FULL:
                     return
             else:
-                judge_structural(
-                    transcript, genes.exons, genes.mature, start, end, kind, work.alt, work.sites[0], pair
-                )
+                judge_structural(transcript, genes.exons, genes.mature, start, end, kind, work.alt, work.sites[0], pair)
             pair.impact = impact_of(pair.consequence)
-            state[_ROW_COUNT] += 1
+            state[ROW_COUNT] += 1
 
 
 @compiled
@@ -274,10 +267,11 @@ def clear_pair(pair: Any, allele: int, number: int) -> None:
 
 @compiled
 def add_intergenic(work: Work, allele: int) -> None:
-    pair = work.rows[work.state[_ROW_COUNT]]
+    """The one row of an allele that no transcript is near."""
+    pair = work.rows[work.state[ROW_COUNT]]
     clear_pair(pair, allele, -1)
     pair.consequence, pair.impact, pair.picked = INTERGENIC, 3, 1
-    work.state[_ROW_COUNT] += 1
+    work.state[ROW_COUNT] += 1
 
 
 @compiled
@@ -296,10 +290,10 @@ def judge_sequence(
         return
     state, notes = work.state, work.notes
     room = _NOTE_ROOM + 6 * (site.ref_bases + site.alt_bases + alt_length)
-    if notes.size < state[_NOTES_AT] + room:
-        state[_FULL] = _NOTES_FULL
+    if notes.size < state[NOTES_AT] + room:
+        state[FULL] = NOTES_FULL
         return
-    at = state[_NOTES_AT]
+    at = state[NOTES_AT]
     if site.has_window:
         pair.amino_acids_from = at
         at = csq.put_amino_acids(notes, at, site, window)
@@ -321,7 +315,7 @@ def judge_sequence(
     pair.hgvsp_from = at
     at = put_protein_name(notes, at, transcript, genes.spliced, site, along, window, terms, is_frameshift)
     pair.hgvsp_length = at - pair.hgvsp_from
-    state[_NOTES_AT] = at
+    state[NOTES_AT] = at
 
 
 @compiled
@@ -331,16 +325,16 @@ def write_entries(
 ) -> None:  # fmt: skip
     """Write the CSQ entries of rows[first:], one allele's; notes[:name_end] is HGVSg."""
     state, out = work.state, work.text
-    at = state[_TEXT_AT]
+    at = state[TEXT_AT]
     alt_index, variant_class = given.alt_index[allele], work.variant_class[allele]
     letters, letters_end = find_letters(given, allele)
-    follows = at > work.record_text[state[_RECORD] - 1]
-    for row in range(first, state[_ROW_COUNT]):
+    follows = at > work.record_text[state[RECORD] - 1]
+    for row in range(first, state[ROW_COUNT]):
         pair = work.rows[row]
         number = pair.transcript
         room = csq.entry_room(genes.text_offsets, number, pair, letters_end - letters, name_end)
         if out.size - at < room:
-            state[_FULL] = _TEXT_FULL
+            state[FULL] = TEXT_FULL
             return
         if follows:
             at = put_byte(out, at, _COMMA)
@@ -360,7 +354,7 @@ def write_entries(
         if row == first:
             work.hgvsg[allele, 0], work.hgvsg[allele, 1] = at, at + name_end
         at = put_span(out, at, work.notes, 0, name_end)
-    state[_TEXT_AT] = at
+    state[TEXT_AT] = at
 
 
 @compiled
@@ -387,7 +381,7 @@ def write_within(
 ) -> int:  # fmt: skip
     """EXON to Existing_variation of an overlapped transcript, with its c. or n. name."""
     transcript = genes.transcripts[pair.transcript]
-    change = change_end = work.state[_NOTES_AT]
+    change = change_end = work.state[NOTES_AT]
     if given.kind[allele] == _SEQUENCE:
         moved = ahead if transcript.strand > 0 else behind
         ref_length = given.ref_to[allele] - given.ref_from[allele]
@@ -401,89 +395,3 @@ def write_within(
     return csq.put_within(
         work.text, at, genes.text, genes.text_offsets, transcript, pair, work.notes, change, change_end
     )
-
-
-# ---- around the compiled loop ----
-
-
-def prepare_genes(reference: Reference) -> Genes:
-    """The reference as the compiled loop takes it."""
-    prefixes, offsets = join_words(
-        tuple(f"{c.accession}:{'m' if c.is_mitochondrial else 'g'}." for c in reference.contigs)
-    )
-    return Genes(
-        reference.contig_rows, reference.all_sequence, reference.transcripts, reference.exons,
-        reference.mature, reference.spliced, reference.bins, reference.bin_transcripts,
-        reference.text, reference.text_offsets, prefixes, offsets,
-    )  # fmt: skip
-
-
-@dataclass
-class Scratch:
-    """The buffers of one worker thread, for one reference; they grow as chunks need."""
-
-    reference: Reference
-    rows: int = 1 << 14
-    text_bytes: int = 1 << 23
-    note_bytes: int = 1 << 16
-    _genes: Genes = field(init=False)
-    _buffers: dict[str, Any] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._genes = prepare_genes(self.reference)
-        genes = int(self.reference.transcripts["gene"].max(initial=-1)) + 1
-        longest = int(self.reference.transcripts["length"].max(initial=0))
-        self._buffers = {
-            "rows": np.zeros(self.rows, PAIR),
-            "text": np.empty(self.text_bytes, np.uint8),
-            "notes": np.empty(self.note_bytes, np.uint8),
-            "sites": np.zeros(1, SITE),
-            "edits": np.zeros(1, edits.EDIT),
-            "winners": np.full(genes, -1, np.int64),
-            "state": np.zeros(6, np.int64),
-        }
-        self._longest = longest
-        self._fit_letters(1 << 10)
-
-    def _fit_letters(self, letters: int) -> None:
-        """Room for alleles of this many letters."""
-        if "alt" in self._buffers and self._buffers["alt"].size >= letters:
-            return
-        for name in ("ref", "alt", "alt_reverse", "rotated", "rotated_along"):
-            self._buffers[name] = np.empty(letters, np.uint8)
-        self._buffers["window"] = np.empty((4, letters + self._longest + 8), np.uint8)
-
-    def _grow(self, full: int) -> None:
-        name = {_TEXT_FULL: "text", _ROWS_FULL: "rows", _NOTES_FULL: "notes"}[full]
-        old = self._buffers[name]
-        self._buffers[name] = np.concatenate([old, np.empty_like(old)])
-
-    def annotate(self, records: Records, alleles: Alleles) -> Pairs:
-        """Annotate a chunk. The answer's arrays are views, good until the next call."""
-        given = Input(
-            records.text, records.fields, records.contig, alleles.record, alleles.alt_index, alleles.kind,
-            alleles.start, alleles.end, alleles.ref_from, alleles.ref_to, alleles.alt_from, alleles.alt_to,
-        )  # fmt: skip
-        count = len(alleles)
-        lengths = [given.ref_to - given.ref_from, given.alt_to - given.alt_from]
-        self._fit_letters(max(int(size.max(initial=0)) for size in lengths))
-        buffers = self._buffers
-        buffers["record_text"] = np.zeros(len(records) + 1, np.int64)
-        buffers["allele_rows"] = np.zeros(count + 1, np.int64)
-        buffers["hgvsg"] = np.zeros((count, 2), np.int64)
-        buffers["variant_class"] = np.zeros(count, np.uint8)
-        state = buffers["state"]
-        state[:] = 0
-        while True:
-            annotate_alleles(self._genes, given, Work(**buffers))
-            if state[_FULL] == _NOTHING_FULL:
-                break
-            self._grow(int(state[_FULL]))
-        return Pairs(
-            rows=buffers["rows"][: state[_ROW_COUNT]],
-            text=buffers["text"][: state[_TEXT_AT]],
-            record_text=buffers["record_text"],
-            allele_rows=buffers["allele_rows"],
-            hgvsg=buffers["hgvsg"],
-            variant_class=buffers["variant_class"],
-        )

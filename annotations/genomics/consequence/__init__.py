@@ -1,0 +1,1 @@
+"""What an allele does to a transcript. Begin with consequences.py."""

@@ -194,6 +194,6 @@ def utr_terms(transcript: Any, start: int, end: int, site: Any, found: int) -> i
 def in_mature(transcript: Any, mature: Any, start: int, end: int) -> bool:
     """Does the allele meet a mature miRNA of the transcript?"""
     for row in range(transcript.mature_from, transcript.mature_to):
-        if touches(start, end, mature[row].start, mature[row].end):  # noqa: SIM110  (compiled)
+        if touches(start, end, mature[row].start, mature[row].end):
             return True
     return False

@@ -30,7 +30,7 @@ def find_exon(transcript: Any, exons: Any, place: int) -> int:
             low = middle + 1
         else:
             high = middle
-    return low
+    return int(low)
 
 
 @compiled

@@ -200,9 +200,7 @@ def scan_structure(
         near_edge |= near
         in_intron |= inside
         if near or inside:
-            verdicts = judge_allele(
-                start, end, ref, alt, ref_length, alt_length, exon_end, intron_end, near, verdicts
-            )
+            verdicts = judge_allele(start, end, ref, alt, ref_length, alt_length, exon_end, intron_end, near, verdicts)
     number_parts(transcript, pair, exon_first, exon_last, intron_first, intron_last)
     if verdicts & _FRAMESHIFT:
         found |= IN_FRAMESHIFT_INTRON

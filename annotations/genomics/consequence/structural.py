@@ -19,7 +19,7 @@ from typing import Any
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.consequences import in_cds, in_mature, number_cds, number_stretch, utr_terms
 from annotations.genomics.consequence.mapping import map_stretch
-from annotations.genomics.consequence.coding import place_site
+from annotations.genomics.consequence.reading import place_site
 from annotations.genomics.consequence.splicing import IN_EXON, TOUCHES_EXON, scan_structure
 from annotations.genomics.consequence.terms import (
     ABLATION,
@@ -73,4 +73,3 @@ def judge_structural(
     else:
         terms |= NON_CODING_TRANSCRIPT
     pair.consequence = terms
-

@@ -71,7 +71,7 @@ def repeats_at(sequence: Any, place: int, letters: Any, size: int, low: int, hig
     """Do letters[:size] stand at `place`, within [low, high) of the contig?"""
     if place < low or place + size > high:
         return False
-    for i in range(size):  # noqa: SIM110  (compiled)
+    for i in range(size):
         if sequence[place + i] != letters[i]:
             return False
     return True

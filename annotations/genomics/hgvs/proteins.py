@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.codons import STOP
-from annotations.genomics.consequence.coding import (
+from annotations.genomics.consequence.reading import (
     ALT_RESIDUES,
     REF_RESIDUES,
     alt_residue,
@@ -83,6 +83,7 @@ def put_protein_name(
 
 @compiled
 def put_place(out: Any, at: int, residue: int, codon: int) -> int:
+    """`Lys2`."""
     return put_number(out, put_residue(out, at, residue), codon + 1)
 
 
@@ -97,6 +98,7 @@ def put_places(out: Any, at: int, first: int, codon: int, last: int, last_codon:
 
 @compiled
 def put_unchanged(out: Any, at: int, residues: Any, size: int, codon: int) -> int:
+    """`Leu5=`, `LeuVal5=`; nothing for no residue."""
     if size == 0:
         return at
     for i in range(size):
@@ -153,6 +155,8 @@ def old_residue(transcript: Any, spliced: Any, codon: int, length: int) -> int:
 
 @compiled
 def put_frameshift(out: Any, at: int, transcript: Any, spliced: Any, site: Any, alt: Any) -> int:
+    """`Lys62SerfsTer100`, `Gln6Ter` where the first new residue is a stop, an extension where the
+    old stop is the first to change, `Ter9=` where the protein ends as before."""
     length = protein_length(transcript, spliced)
     codon = find_first_change(transcript, spliced, site, alt)
     if codon < 0:
@@ -222,7 +226,7 @@ def repeats_before(transcript: Any, spliced: Any, codon: int, new: Any, size: in
     """Do the inserted residues stand already just before residue `codon`?"""
     if codon < size:
         return False
-    for i in range(size):  # noqa: SIM110  (compiled)
+    for i in range(size):
         if ref_residue(transcript, spliced, codon - size + i) != new[(turn + i) % size]:
             return False
     return True
@@ -230,6 +234,7 @@ def repeats_before(transcript: Any, spliced: Any, codon: int, new: Any, size: in
 
 @compiled
 def put_deleted(out: Any, at: int, transcript: Any, spliced: Any, codon: int, old: Any, size: int) -> int:
+    """old[:size] of the reference, from residue `codon` on, are gone: moved on while they repeat."""
     turn = 0
     while ref_residue(transcript, spliced, codon + size) == old[turn % size]:
         codon += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from annotations.genomics.compiled import compiled
-from annotations.genomics.consequence.coding import ALT_BASES, ALT_RESIDUES, REF_BASES, REF_RESIDUES, starts_with
+from annotations.genomics.consequence.reading import ALT_BASES, ALT_RESIDUES, REF_BASES, REF_RESIDUES, starts_with
 from annotations.genomics.consequence.terms import IMPACTS, TERMS
 from annotations.genomics.output.text import join_words, put_byte, put_number, put_range, put_span, put_word
 from annotations.genomics.reference import layout
@@ -89,6 +89,7 @@ def put_terms(out: Any, at: int, terms: int, impact: int) -> int:
 
 @compiled
 def put_pipes(out: Any, at: int, count: int) -> int:
+    """Empty fields."""
     for i in range(count):
         out[at + i] = _PIPE
     return at + count
@@ -138,6 +139,7 @@ def put_codons(out: Any, at: int, site: Any, window: Any, letters: Any) -> int:
 
 @compiled
 def put_cased(out: Any, at: int, bases: Any, size: int, first: int, last: int, letters: Any) -> int:
+    """bases[:size], those of [first, last) in capitals; `-` for none."""
     if size == 0:
         return put_byte(out, at, _DASH)
     for i in range(size):
@@ -147,7 +149,17 @@ def put_cased(out: Any, at: int, bases: Any, size: int, first: int, last: int, l
 
 
 @compiled
-def put_within(out: Any, at: int, text: Any, text_offsets: Any, transcript: Any, pair: Any, notes: Any, change: int, change_end: int) -> int:
+def put_within(
+    out: Any,
+    at: int,
+    text: Any,
+    text_offsets: Any,
+    transcript: Any,
+    pair: Any,
+    notes: Any,
+    change: int,
+    change_end: int,
+) -> int:
     """EXON| to Codons|Existing_variation| of an overlapped transcript; moves the pair's spans from
     notes to out. notes[change:change_end] is the c. name behind its prefix."""
     row = pair.transcript

@@ -41,6 +41,7 @@ def join_words(words: tuple[str, ...]) -> tuple[Any, Any]:
 
 @compiled
 def put_byte(out: Any, at: int, byte: int) -> int:
+    """One byte."""
     out[at] = byte
     return at + 1
 
@@ -56,6 +57,7 @@ def put_span(out: Any, at: int, source: Any, start: int, end: int) -> int:
 
 @compiled
 def put_word(out: Any, at: int, words: Any, offsets: Any, word: int) -> int:
+    """One of the words that join_words joined."""
     return put_span(out, at, words, offsets[word], offsets[word + 1])
 
 
@@ -85,12 +87,14 @@ def put_number(out: Any, at: int, value: int) -> int:
 
 @compiled
 def put_base(out: Any, at: int, code: int) -> int:
+    """The letter of a base code."""
     out[at] = LETTERS[code]
     return at + 1
 
 
 @compiled
 def put_residue(out: Any, at: int, letter: int) -> int:
+    """The three-letter name of a residue."""
     for i in range(3):
         out[at + i] = RESIDUE_NAMES[letter, i]
     return at + 3

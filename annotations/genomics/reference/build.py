@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from annotations.genomics.consequence.codons import CODE_NUMBERS, CODES
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.reference import aliases, manifest
@@ -82,9 +80,7 @@ def _write_sequence(inputs: BuildInputs, models: Sequence[GeneModels], folder: P
             for name, letters in read_fasta(path):
                 contig = _describe_contig(name, letters, offset, declared, inputs.codon_tables)
                 if names & set(contig.aliases):
-                    raise AnnotationError(
-                        "reference_contig_twice", f"The FASTA files hold {name} twice.", field=name
-                    )
+                    raise AnnotationError("reference_contig_twice", f"The FASTA files hold {name} twice.", field=name)
                 names |= set(contig.aliases)
                 out.write(letters.translate(table))
                 contigs.append(contig)

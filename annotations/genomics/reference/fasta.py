@@ -35,9 +35,7 @@ def read_fasta(path: Path) -> Iterator[tuple[str, bytes]]:
             name, parts = (words[0].decode() if words else ""), []
         elif name is None:
             if piece.strip():
-                raise AnnotationError(
-                    "reference_not_fasta", f"{path.name} is not FASTA: it does not begin with '>'."
-                )
+                raise AnnotationError("reference_not_fasta", f"{path.name} is not FASTA: it does not begin with '>'.")
         else:
             parts.append(piece.translate(None, b"\r\n \t"))
     if name is None:

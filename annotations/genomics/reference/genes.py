@@ -100,10 +100,11 @@ def describe_source(description: str) -> tuple[str, str]:
 
 def unversioned(gene_id: str) -> str:
     """ENSG00000141510.18 -> ENSG00000141510: VEP's Gene column has no version."""
-    return gene_id.split(".")[0] if gene_id.startswith("ENS") else gene_id
+    return gene_id.split(".", maxsplit=1)[0] if gene_id.startswith("ENS") else gene_id
 
 
 def with_version(name: str, version: str) -> str:
+    """ENST00000632506 and 1 -> ENST00000632506.1, unless there is a version already."""
     return f"{name}.{version}" if name and version and "." not in name else name
 
 

@@ -24,7 +24,7 @@ from annotations.genomics.reference.genes import (
 )
 
 _SEQUENCE_TYPES = frozenset(("region", "chromosome", "scaffold", "supercontig", "biological_region"))
-_GENE_TYPES = frozenset(("gene", "ncRNA_gene", "pseudogene", "transposable_element_gene", "bidirectional_promoter_lncRNA"))
+_GENE_TYPES = frozenset(("gene", "ncRNA_gene", "pseudogene", "bidirectional_promoter_lncRNA"))
 _PRECURSORS = frozenset(("primary_transcript", "miRNA_primary_transcript", "pre_miRNA"))
 _BIOTYPES = {"mRNA": "protein_coding", "lnc_RNA": "lncRNA", "primary_transcript": "miRNA"}
 _DIFFERENCES = ("annotated by transcript or proteomic data", "transcription discrepancy")
@@ -134,7 +134,10 @@ def _without_transcript_level(name: str, gene_row: Row | None, features: _Featur
     return transcripts
 
 
-def _bare(rows: list[Row], exons: tuple[Span, ...], cds: tuple[Span, ...], name: str, biotype: str, gene_row: Row) -> Transcript:
+def _bare(
+    rows: list[Row], exons: tuple[Span, ...], cds: tuple[Span, ...], name: str, biotype: str, gene_row: Row
+) -> Transcript:
+    """A transcript whose exons are given by a gene or its CDS alone; named on the contig."""
     first = rows[0] if rows[0].strand > 0 else rows[-1]
     return Transcript(
         contig=first.contig,

@@ -98,4 +98,4 @@ def load_reference(folder: Path) -> Reference:
 def _open(path: Path) -> np.ndarray[Any, Any]:
     """An empty array cannot be mapped, so it is read."""
     array = np.load(path)[:0] if path.stat().st_size <= 128 else np.load(path, mmap_mode="r")
-    return array.view(np.ndarray)
+    return array.view(np.ndarray)  # type: ignore[no-any-return]

@@ -41,6 +41,7 @@ def describe_input(role: str, path: Path, header: dict[str, str]) -> Input:
 def write(
     folder: Path, name: str, assembly: str, inputs: list[Input], contigs: Contigs, counts: dict[str, int]
 ) -> None:
+    """Write manifest.json. counts: rows by kind."""
     content = {
         "format": FORMAT,
         "name": name,
@@ -71,5 +72,6 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def read_contigs(content: dict[str, Any]) -> Contigs:
+    """The contigs of a manifest."""
     rows = content["contigs"]
     return Contigs(tuple(Contig(**(row | {"aliases": tuple(row["aliases"])})) for row in rows))

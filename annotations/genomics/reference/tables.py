@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def split_at_slips(exons: Sequence[Span], cds: Sequence[Span]) -> tuple[tuple[Sp
     """
     pieces = list(exons)
     slipped = False
-    for (_, end), (start, _) in zip(cds, cds[1:], strict=False):
+    for (_, end), (start, _) in pairwise(cds):
         for number, (exon_start, exon_end) in enumerate(pieces):
             if exon_start < end <= exon_end and exon_start <= start < exon_end and end != start:
                 pieces[number : number + 1] = [(exon_start, end), (start, exon_end)]
@@ -169,7 +170,7 @@ def _missing_stop(spliced: Codes, cds_end: int, length: int, code: int) -> int:
 
 
 def _flags(transcript: Transcript, spans: Sequence[Span]) -> int:
-    introns = [start - end for (_, end), (start, _) in zip(spans, spans[1:], strict=False)]
+    introns = [start - end for (_, end), (start, _) in pairwise(spans)]
     tags = transcript.tags
     bits = (
         (layout.CODING, bool(transcript.cds)),
