@@ -38,7 +38,9 @@ class DeleteForm(forms.Form):
         if "password" not in self.fields:
             if self.user.last_login is None or timezone.now() - self.user.last_login > FRESH:
                 raise ValidationError("Sign out and in again, then come back within ten minutes.")
-        elif "password" in cleaned:
-            if authenticate(self.request, username=self.user.email, password=cleaned["password"]) != self.user:
-                self.add_error("password", "This is not your password.")
+        elif "password" in cleaned and not self._is_own(cleaned["password"]):
+            self.add_error("password", "This is not your password.")
         return cleaned
+
+    def _is_own(self, password: str) -> bool:
+        return bool(authenticate(self.request, username=self.user.email, password=password) == self.user)

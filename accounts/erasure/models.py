@@ -9,6 +9,8 @@ from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 
 class ErasureStatus(models.TextChoices):
+    """How far a deletion has come."""
+
     SCHEDULED = "scheduled", "Asked for"
     ERASING = "erasing", "Under way"
     DONE = "done", "Done"

@@ -37,7 +37,8 @@ def profile(user: AbstractBaseUser) -> Iterator[dict[str, Any]]:
 @registry.exporter("consents")
 def consents(user: AbstractBaseUser) -> Iterator[dict[str, Any]]:
     """Which terms were agreed to, and when."""
-    yield from Consent.objects.filter(user_id=user.pk).order_by("agreed_at").values("terms_version", "agreed_at")
+    for consent in Consent.objects.filter(user_id=user.pk).order_by("agreed_at"):
+        yield {"terms_version": consent.terms_version, "agreed_at": consent.agreed_at}
 
 
 @registry.exporter("billing")

@@ -10,6 +10,8 @@ from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 
 class TakeOutStatus(models.TextChoices):
+    """How far a pack has come."""
+
     REQUESTED = "requested", "Being packed"
     READY = "ready", "Ready"
 
