@@ -25,6 +25,7 @@ OPEN_FILES = 256
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME")
 REFUSED = 2  # the annotator's exit code for a file it cannot annotate
 _TAIL_BYTES = 4096
+_PLACES = 8  # lines of the annotator's traceback that go into our log
 
 Tick = Callable[[Progress], None]  # called several times a second; raises to end the child
 
@@ -189,7 +190,10 @@ def _diagnose(returncode: int, log: Path) -> tuple[str, str]:
         name = signal.Signals(-returncode).name
         codes = {"SIGXCPU": "cpu_limit", "SIGXFSZ": "output_too_large", "SIGKILL": "killed"}
         return codes.get(name, "annotator_crashed"), name
-    last = _tail(log).strip().rpartition(b"\n")[2]
-    marks = {b"MemoryError": "out_of_memory", b"[Errno 27]": "output_too_large", b"[Errno 28]": "disk_full"}
-    code = next((code for mark, code in marks.items() if mark in last), "annotator_crashed")
-    return code, f"exit code {returncode}"
+    lines = _tail(log).decode(errors="replace").strip().split("\n")
+    marks = {"MemoryError": "out_of_memory", "[Errno 27]": "output_too_large", "[Errno 28]": "disk_full"}
+    code = next((code for mark, code in marks.items() if mark in lines[-1]), "annotator_crashed")
+    # Places and the error's name only: its message may quote the user's file.
+    places = [line.strip() for line in lines if line.startswith("  File ")][-_PLACES:]
+    error = lines[-1].partition(":")[0][:100]
+    return code, f"exit code {returncode}, {error}: {' > '.join(places)}"

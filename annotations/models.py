@@ -76,6 +76,8 @@ class Upload(models.Model):
             # The sweep looks for uploads whose time is up, and for those whose object must go.
             models.Index(fields=["expires_at"], name="upload_expiry", condition=Q(expires_at__isnull=False)),
             models.Index(fields=["id"], name="upload_expired", condition=Q(status=UploadStatus.EXPIRED)),
+            # The admin's list, newest first.
+            models.Index(F("created_at").desc(), F("id"), name="upload_newest"),
         ]
 
     def __str__(self) -> str:
@@ -132,6 +134,8 @@ class Job(models.Model):
         indexes = [
             # The list of a user's jobs, newest first.
             models.Index(F("owner"), F("submitted_at").desc(), F("id"), name="job_list"),
+            # The admin's list, newest first.
+            models.Index(F("submitted_at").desc(), F("id"), name="job_newest"),
             # claim_next: the oldest waiting jobs.
             models.Index(fields=["submitted_at"], name="job_waiting", condition=Q(status=JobStatus.PENDING)),
             # The sweep: leases that ran out.

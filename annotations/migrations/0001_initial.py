@@ -125,6 +125,10 @@ class Migration(migrations.Migration):
             model_name='upload',
             index=models.Index(condition=models.Q(('status', 'expired')), fields=['id'], name='upload_expired'),
         ),
+        migrations.AddIndex(
+            model_name='upload',
+            index=models.Index(models.OrderBy(models.F('created_at'), descending=True), models.F('id'), name='upload_newest'),
+        ),
         migrations.AddConstraint(
             model_name='upload',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['created', 'received', 'consumed', 'expired'])), name='upload_status_known'),
@@ -136,6 +140,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='job',
             index=models.Index(models.F('owner'), models.OrderBy(models.F('submitted_at'), descending=True), models.F('id'), name='job_list'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(models.OrderBy(models.F('submitted_at'), descending=True), models.F('id'), name='job_newest'),
         ),
         migrations.AddIndex(
             model_name='job',

@@ -38,10 +38,12 @@ def _own_storage(settings, tmp_path: Path) -> Iterator[None]:
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": tmp_path / "storage" / name},
         }
+    # The manifest of the real one is made by collectstatic.
+    stores["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = stores
     settings.WORK_DIR = tmp_path / "work"
     yield
-    storages._storages.clear()
+    storages._storages.clear()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -94,6 +96,11 @@ def job(user: User, make_job: MakeJob) -> Job:
 
 @pytest.fixture
 def claim(job: Job) -> Claim:
+    return take(job)
+
+
+def take(job: Job) -> Claim:
+    """Claim a job that is due."""
     found = transitions.claim_job(job.pk, "worker")
     assert found is not None
     return found
@@ -116,9 +123,7 @@ def virus_reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     source = settings.BASE_DIR / "reference"
     folder = settings.REFERENCES_DIR
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = BuildInputs(
-        "virus", "ASM985889v3", [source / "NC_045512.2.fa"], [source / "NC_045512.2.gff3"], {}
-    )
+    inputs = BuildInputs("virus", "ASM985889v3", [source / "NC_045512.2.fa"], [source / "NC_045512.2.gff3"], {})
     build_reference(inputs, folder)
     yield "virus"
     shutil.rmtree(folder / "virus")

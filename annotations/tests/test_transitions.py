@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import Barrier, Thread
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from accounts.models import PlanCode, User
 from annotations import transitions
 from annotations.claims import Progress
 from annotations.models import Job, JobStatus, Output, Result, Upload, UploadStatus
-from annotations.tests.conftest import finished, put_upload
+from annotations.tests.conftest import finished, put_upload, take
 from gas.clock import database_now, from_now
 from gas.models import OutboxMessage
 
@@ -32,6 +33,12 @@ def kinds(job: Job) -> list[str]:
 
 def mails(job: Job) -> int:
     return OutboxMessage.objects.filter(kind=transitions.JOB_ENDED, payload__job=str(job.pk)).count()
+
+
+def claimed() -> UUID:
+    claim = transitions.claim_next("worker")
+    assert claim is not None
+    return claim.job_id
 
 
 def in_parallel(count: int, work) -> None:
@@ -82,14 +89,14 @@ def test_a_job_is_not_claimed_before_it_is_due(job):
 def test_the_oldest_waiting_job_of_a_user_comes_first(user, make_job):
     older, newer = make_job(user), make_job(user)
     Job.objects.filter(pk=older.pk).update(submitted_at=from_now(timedelta(hours=-1)))
-    assert [transitions.claim_next("w").job_id for _ in range(2)] == [older.pk, newer.pk]
+    assert [claimed() for _ in range(2)] == [older.pk, newer.pk]
 
 
 def test_the_user_with_the_fewest_running_jobs_is_served_first(make_user, make_job):
     greedy, modest = make_user(), make_user()
     first = [make_job(greedy) for _ in range(4)]
     later = [make_job(modest) for _ in range(2)]
-    order = [transitions.claim_next("w").job_id for _ in range(6)]
+    order = [claimed() for _ in range(6)]
     assert order == [first[0].pk, later[0].pk, first[1].pk, later[1].pk, first[2].pk, first[3].pk]
 
 
@@ -129,7 +136,7 @@ def test_a_living_lease_is_not_lost(claim, job):
 def test_the_third_crash_fails_the_job_with_one_mail(job):
     for attempt in (1, 2, 3):
         make_due(job)
-        claim = transitions.claim_job(job.pk, "worker")
+        claim = take(job)
         assert claim.attempt == attempt
         expire_lease(job)
         assert transitions.lose_lease(job.pk)
@@ -161,7 +168,7 @@ def test_a_zombie_cannot_touch_the_attempt_after_its_own(claim, job):
     expire_lease(job)
     transitions.lose_lease(job.pk)
     make_due(job)
-    second = transitions.claim_job(job.pk, "another")
+    second = take(job)
     assert not transitions.complete(claim, finished(claim))
     assert not transitions.give_back(claim, "stopping")
     assert not transitions.renew(claim, Progress())
@@ -191,12 +198,12 @@ def test_a_stop_gives_the_job_back_at_once_and_counts_nothing(claim, job):
     assert transitions.give_back(claim, "stopping")
     job.refresh_from_db()
     assert (job.status, job.crashes, job.attempt) == (JobStatus.PENDING, 0, 1)
-    assert transitions.claim_job(job.pk, "another").attempt == 2
+    assert take(job).attempt == 2
 
 
 def test_what_does_not_count_as_a_crash_is_bounded_all_the_same(job):
     Job.objects.filter(pk=job.pk).update(attempt=transitions.MAX_ATTEMPTS - 1)
-    claim = transitions.claim_job(job.pk, "worker")
+    claim = take(job)
     transitions.give_back(claim, "disk_full")
     job.refresh_from_db()
     assert (job.status, job.failure_code, job.crashes) == (JobStatus.FAILED, "gave_up", 0)
@@ -204,7 +211,7 @@ def test_what_does_not_count_as_a_crash_is_bounded_all_the_same(job):
 
 def test_stops_may_be_as_many_as_there_are_deploys(job):
     Job.objects.filter(pk=job.pk).update(attempt=transitions.MAX_ATTEMPTS + 5)
-    claim = transitions.claim_job(job.pk, "worker")
+    claim = take(job)
     transitions.give_back(claim, "stopping")
     job.refresh_from_db()
     assert job.status == JobStatus.PENDING
@@ -212,7 +219,7 @@ def test_stops_may_be_as_many_as_there_are_deploys(job):
 
 def test_an_admin_ends_the_lease_of_a_running_job_only(job):
     assert not transitions.requeue(job.pk)
-    claim = transitions.claim_job(job.pk, "worker")
+    claim = take(job)
     assert transitions.requeue(job.pk)
     assert not transitions.renew(claim, Progress())
     job.refresh_from_db()
@@ -255,11 +262,13 @@ def test_the_plan_at_the_end_decides_when_a_result_is_archived(make_user, make_j
     User.objects.filter(pk=premium.pk).update(plan_code=PlanCode.PREMIUM)
     due = {}
     for owner in (free, premium):
-        claim = transitions.claim_job(make_job(owner).pk, "w")
+        claim = take(make_job(owner))
         transitions.complete(claim, finished(claim))
         due[owner.pk] = Result.objects.get(job=claim.job_id).archive_due_at
-    expected = database_now() + plans.limits(free).hot_retention
-    assert abs(due[free.pk] - expected) < timedelta(seconds=30)
+    retention, at = plans.limits(free).hot_retention, due[free.pk]
+    assert retention is not None
+    assert at is not None
+    assert abs(at - database_now() - retention) < timedelta(seconds=30)
     assert due[premium.pk] is None
 
 
@@ -300,16 +309,19 @@ def test_a_cancelled_running_job_is_lost_to_its_worker_at_once(claim, job):
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_cancel_and_an_end_at_the_same_moment_leave_one_end(make_user, make_job):
     for _ in range(5):
-        job = make_job(make_user())
-        claim = transitions.claim_job(job.pk, "w")
-        result = finished(claim)
-        moves = [lambda: transitions.cancel(job.pk, by="owner"), lambda: transitions.complete(claim, result)]
-        outcomes = []
-        in_parallel(2, lambda number: outcomes.append(moves[number]()))
-        job.refresh_from_db()
-        assert sorted(outcomes) == [False, True]
-        assert len([kind for kind in kinds(job) if kind in ("completed", "cancelled")]) == 1
-        assert Result.objects.filter(job=job).exists() == (job.status == JobStatus.COMPLETED)
+        race_cancel_and_complete(make_job(make_user()))
+
+
+def race_cancel_and_complete(job: Job) -> None:
+    claim = take(job)
+    result = finished(claim)
+    moves = [lambda: transitions.cancel(job.pk, by="owner"), lambda: transitions.complete(claim, result)]
+    outcomes: list[bool] = []
+    in_parallel(2, lambda number: outcomes.append(moves[number]()))
+    job.refresh_from_db()
+    assert sorted(outcomes) == [False, True]
+    assert len([kind for kind in kinds(job) if kind in ("completed", "cancelled")]) == 1
+    assert Result.objects.filter(job=job).exists() == (job.status == JobStatus.COMPLETED)
 
 
 def test_a_move_that_is_not_allowed_is_an_error_of_ours():

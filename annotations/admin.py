@@ -1,0 +1,112 @@
+"""Jobs and uploads for the staff: find, read the timeline, put back in the queue, cancel.
+
+Nothing here writes a row by itself, and no page costs more when there are millions of jobs.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from annotations import failures, timeline, transitions
+from annotations.models import Job, Upload
+from gas import audit
+from gas.admin import ReadOnlyAdmin
+
+MAX_COUNTED = 10_000  # rows that a list counts and can be paged through
+MAX_AT_ONCE = 1_000  # jobs that one action touches
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic when run
+    """Counts up to a bound: counting all rows of a large table takes longer than showing a page of it."""
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, or the bound."""
+        rows: QuerySet[Job] = self.object_list  # type: ignore[assignment]
+        return rows.order_by().values("pk")[:MAX_COUNTED].count()
+
+
+class OwnedAdmin(ReadOnlyAdmin):
+    """A list of owned rows that is searched by id or by the owner's address."""
+
+    paginator = BoundedPaginator
+    list_select_related = ("owner",)
+    search_fields = ("id",)  # shows the field; see get_search_results
+    search_help_text = "An id, or the beginning of the owner's e-mail address."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        """Only what an index answers."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=UUID(term)), False
+        except ValueError:
+            return queryset.filter(Q(owner__email__istartswith=term)), False
+
+
+@admin.register(Job)
+class JobAdmin(OwnedAdmin):
+    """See trouble, read what happened, act on it."""
+
+    list_display = ("name", "owner", "status", "reference_name", "attempt", "crashes", "failure_code", "submitted_at")
+    list_filter = ("status", "submitted_at")
+    ordering = ("-submitted_at", "id")
+    actions = ("requeue", "cancel")
+    readonly_fields = ("sentence", "timeline")
+
+    @admin.display(description="What the owner reads")
+    def sentence(self, job: Job) -> str:
+        """The failure in one sentence."""
+        return failures.sentence(job) or "-"
+
+    @admin.display(description="Timeline")
+    def timeline(self, job: Job) -> SafeString:
+        """What happened, oldest first."""
+        lines = ((line.at.isoformat(timespec="seconds"), line.attempt, line.text) for line in timeline.lines(job))
+        return format_html_join("", "<div>{} / attempt {} / {}</div>", lines)
+
+    @admin.action(description="Requeue: end the running lease", permissions=["requeue"])
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Running jobs go back to the queue; their workers are fenced off."""
+        jobs = [job_id for job_id in _chosen(queryset) if transitions.requeue(job_id)]
+        self._tell(request, "requeue job", jobs, "running jobs were put back in the queue")
+
+    @admin.action(description="Cancel", permissions=["requeue"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Open jobs end; a running annotator stops within seconds."""
+        jobs = [job_id for job_id in _chosen(queryset) if transitions.cancel(job_id, by="staff")]
+        self._tell(request, "cancel job", jobs, "open jobs were cancelled")
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        """Who may change jobs may act on them, though nobody edits their columns here."""
+        return bool(request.user.has_perm("annotations.change_job"))
+
+    def _tell(self, request: HttpRequest, action: str, jobs: list[UUID], what: str) -> None:
+        actor = request.user if request.user.is_authenticated else None
+        for job_id in jobs:
+            audit.record(action, actor, f"job:{job_id}")
+        self.message_user(request, f"{len(jobs)} {what}.")
+
+
+def _chosen(queryset: QuerySet[Job]) -> list[UUID]:
+    return list(queryset.values_list("pk", flat=True)[:MAX_AT_ONCE])
+
+
+@admin.register(Upload)
+class UploadAdmin(OwnedAdmin):
+    """What users sent, without its content."""
+
+    list_display = ("file_name", "owner", "status", "size_bytes", "is_sample", "created_at", "expires_at")
+    list_filter = ("status", "is_sample")
+    ordering = ("-created_at", "id")
