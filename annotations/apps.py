@@ -10,12 +10,12 @@ from gas import registry
 
 
 class AnnotationsConfig(AppConfig):
-    """Registers the app's mails, erasers, invariants, metrics and sweep when Django is ready."""
+    """Registers the app's mails, erasers, exports, invariants, metrics and sweep when Django is ready."""
 
     name = "annotations"
 
     def ready(self) -> None:
         """Importing these modules fills gas.registry."""
-        for module in ("mails", "erasure", "invariants", "metrics"):
+        for module in ("mails", "erasure", "exports", "invariants", "metrics"):
             import_module(f"annotations.{module}")
         registry.sweep("annotations", "annotations.sweep")

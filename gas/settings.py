@@ -92,6 +92,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "storages",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
 ]
 
 MIDDLEWARE = [
@@ -104,6 +106,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.security.sessions.keep_track",
+    "accounts.security.second_factor.required",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -176,10 +180,11 @@ DATABASE_URL = _required_on_aws(
 def _database() -> dict[str, Any]:
     if not DATABASE_URL:
         # IMMEDIATE takes the write lock at BEGIN, so that two writers queue instead of failing half-way.
+        # secure_delete overwrites what is deleted: an erased account leaves nothing in free pages.
         options = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
         }
         # The tests use a file too: threads see one database, with its real locks.
         test = {"NAME": VAR_DIR / "test.sqlite3"}
@@ -210,6 +215,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "annotations:jobs"
 LOGOUT_REDIRECT_URL = "annotations:home"
+SESSION_IDLE_HOURS = env.number(
+    "GAS_SESSION_IDLE_HOURS", 72, "A browser that was away for longer is signed out, in hours.", minimum=0.1
+)
+OTP_TOTP_ISSUER = "GAS"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 DEMO_ACCOUNT = "accounts.demo.ensure_demo_account"  # makes it; called at the start of the local profile
 REGISTRATION_HOURS = env.integer(

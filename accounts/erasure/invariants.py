@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db.models import Q
-
 from accounts.erasure.models import OPEN_STATUSES, Erasure, ErasureStatus
+from accounts.erasure.steps import messages_about
 from accounts.models import User
 from accounts.takeout.work import stored_names
 from gas import registry
 from gas.clock import from_now
-from gas.models import AuditSalt, OutboxMessage
+from gas.models import AuditSalt
 
 BOUND = timedelta(minutes=10)
 
@@ -25,7 +24,7 @@ def nothing_remains(*, deep: bool) -> Iterator[str]:
             yield f"User {user_id} was deleted, but is there."
         if AuditSalt.objects.filter(person_id=user_id).exists():
             yield f"User {user_id} was deleted, but the audit log can still name them."
-        if OutboxMessage.objects.filter(Q(payload__user=str(user_id)) | Q(payload__user_id=str(user_id))).exists():
+        if messages_about(user_id).exists():
             yield f"User {user_id} was deleted, but messages about them are kept."
         if deep and stored_names(user_id):
             yield f"User {user_id} was deleted, but packed data of theirs is kept."

@@ -5,14 +5,15 @@ from __future__ import annotations
 from email import message_from_binary_file, policy
 from email.utils import getaddresses
 from pathlib import Path
+from uuid import UUID
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Now
 
 from accounts.models import Invitation, Registration, User, with_address
 from gas import registry
@@ -33,18 +34,20 @@ class MessageUnderWayError(Exception):
 
 @registry.eraser("messages", order=800)
 def drop_messages(user: AbstractBaseUser) -> None:
-    """Effects promised about this user, done and waiting; their payloads or keys name the user by id.
+    """Effects promised about this user, done and waiting.
 
     Raises MessageUnderWayError while one is being done: all erasers run again after it.
     """
-    about = Q(payload__user=str(user.pk)) | Q(payload__user_id=str(user.pk)) | Q(dedupe_key__contains=str(user.pk))
-    OutboxMessage.objects.filter(about, _not_claimed()).delete()
-    if OutboxMessage.objects.filter(about).exists():
+    not_claimed = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    messages_about(user.pk).filter(not_claimed).delete()
+    if messages_about(user.pk).exists():
         raise MessageUnderWayError
 
 
-def _not_claimed() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+def messages_about(user_id: UUID) -> QuerySet[OutboxMessage]:
+    """Messages that name the user by id, in whatever key of the payload or in the key of the promise."""
+    messages = OutboxMessage.objects.annotate(payload_text=Cast("payload", TextField()))
+    return messages.filter(Q(payload_text__contains=str(user_id)) | Q(dedupe_key__contains=str(user_id)))
 
 
 @registry.eraser("mail files", order=810)

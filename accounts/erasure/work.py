@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -126,6 +126,8 @@ def _proceed(erasure: Erasure, mine: Turn) -> None:
             failed = ("last", error)
     if failed is not None:
         _put_off(erasure, *failed)
+    else:
+        _wipe_log()
 
 
 def _begin(erasure: Erasure) -> bool:
@@ -148,6 +150,13 @@ def _finish(erasure: Erasure, user: User | None) -> None:
     )
     fault("erasure_before_commit")
     transaction.on_commit(lambda: logger.info("User %s is deleted.", erasure.user_id))
+
+
+def _wipe_log() -> None:
+    """SQLite's write-ahead log still holds what was deleted: empty it, unless someone reads at this moment."""
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _put_off(erasure: Erasure, name: str, error: Exception) -> None:

@@ -1,0 +1,64 @@
+"""What this app gives to the download of my data: uploads, jobs with their results, timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from annotations.models import Job, JobEvent, Output, Upload
+from gas import registry
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+CHUNK = 1000
+
+
+@registry.exporter("uploads")
+def uploads(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record an upload, oldest first."""
+    columns = ("id", "file_name", "status", "size_bytes", "is_sample", "created_at", "received_at", "expires_at")
+    rows: Any = Upload.objects.filter(owner_id=user.pk).order_by("created_at").values(*columns)
+    return rows.iterator(chunk_size=CHUNK)
+
+
+@registry.exporter("jobs")
+def jobs(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a job, oldest first, with what became of its result."""
+    columns = (
+        "id",
+        "name",
+        "upload_id",
+        "rerun_of_id",
+        "reference_name",
+        "reference_digest",
+        "options",
+        "status",
+        "submitted_at",
+        "started_at",
+        "finished_at",
+        "failure_code",
+        "failure_detail",
+        "result__storage",
+        "result__archived_at",
+        "result__records_total",
+        "result__records_annotated",
+        "result__records_skipped",
+        "result__summary",
+    )
+    rows: Any = Job.objects.filter(owner_id=user.pk).order_by("submitted_at").values(*columns)
+    return rows.iterator(chunk_size=CHUNK)
+
+
+@registry.exporter("timelines")
+def timelines(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record an event of a job, in the order of events."""
+    rows: Any = JobEvent.objects.filter(job__owner_id=user.pk).order_by("pk")
+    return rows.values("job_id", "at", "kind", "attempt", "detail").iterator(chunk_size=CHUNK)
+
+
+@registry.exporter("results")
+def results(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a file of a result: its name, size and checksum; the files are on the pages of their jobs."""
+    rows: Any = Output.objects.filter(result__job__owner_id=user.pk).order_by("pk")
+    return rows.values("result_id", "kind", "file_name", "size_bytes", "sha256").iterator(chunk_size=CHUNK)
