@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.reference import BuildInputs, build_reference, references_folder
+from annotations.genomics.reference.build import BuildInputs, build_reference
+from annotations.genomics.reference.load import references_folder
 from annotations.genomics.request import Progress, Receipt, Request
 
 REFUSED: Final = 2

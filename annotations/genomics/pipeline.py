@@ -22,7 +22,7 @@ from annotations.genomics.output.rows import collect_rows
 from annotations.genomics.output.sinks import Sinks
 from annotations.genomics.output.skipped import list_skipped
 from annotations.genomics.output.tally import empty_tally, tally_chunk
-from annotations.genomics.reference import Reference, load_reference
+from annotations.genomics.reference.load import Reference, load_reference
 from annotations.genomics.request import Progress, Receipt, Request
 from annotations.genomics.scratch import Scratch
 from annotations.genomics.vcf.header import Header

@@ -13,7 +13,7 @@ from annotations.genomics.output.skipped import HEADER
 from annotations.genomics.output.summary import reference_digest, write_summary
 from annotations.genomics.output.tally import Tally
 from annotations.genomics.output.vcf import VcfWriter
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.request import Receipt, Request
 from annotations.genomics.vcf.header import annotated_header
 from annotations.genomics.vcf.judge import InputJudge

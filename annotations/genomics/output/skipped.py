@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917 (compiled loops: many arrays, plain comparisons)
+
 """The list of skipped records: one line each, with its place, the reason and what to do."""
 
 from __future__ import annotations

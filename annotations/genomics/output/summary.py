@@ -21,7 +21,7 @@ from annotations.genomics.output.tally import (
     Tally,
     density_offsets,
 )
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.reference.manifest import FILE_NAME
 from annotations.genomics.request import Receipt
 from annotations.genomics.vcf.reader import VcfReader

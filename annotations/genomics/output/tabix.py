@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917 (compiled loops take many arrays)
+
 """The index of a sorted, BGZF-packed VCF, made from the offsets kept while writing.
 
 .tbi (Tabix specification) where every contig ends below 2^29, else .csi (CSIv1 specification).

@@ -14,7 +14,7 @@ from annotations.genomics.output.summary import reference_digest
 from annotations.genomics.output.tables import TableStream
 from annotations.genomics.output.tsv import TsvSink
 from annotations.genomics.output.vcf import PackedStream
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.request import Request
 
 

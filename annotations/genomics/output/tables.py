@@ -18,7 +18,8 @@ from annotations.genomics.consequence.terms import IMPACTS, TERMS, term_names
 from annotations.genomics.output.csq import VARIANT_CLASSES
 from annotations.genomics.output.rows import Rows, Texts, join_rows
 from annotations.genomics.output.tally import lowest_bit, read_decimal
-from annotations.genomics.reference import Reference, layout
+from annotations.genomics.reference import layout
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.vcf.records import Bytes, Int32s, Int64s
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())

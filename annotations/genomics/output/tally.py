@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917 (compiled loops take many arrays)
+
 """Counts for the summary, added up chunk by chunk in compiled loops."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
 from annotations.genomics.consequence.terms import IMPACTS, TERMS
 from annotations.genomics.output.csq import VARIANT_CLASSES
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.vcf.alleles import info_value
 from annotations.genomics.vcf.records import INFO, QUAL, Alleles, Bytes, Int32s, Int64s, Kind, Records
 

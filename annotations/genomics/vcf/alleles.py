@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917, PLR1714, SIM102 (compiled loops: many arrays, plain comparisons)
+# ruff: noqa: SIM102 (compiled loops: many arrays, plain comparisons)
 """The compiled loops that decide what a record's alleles are and whether it is annotated.
 
 Each function fills arrays that its caller (parse.py) has sized: nothing here allocates or raises.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.reference import Reference, load_reference
+from annotations.genomics.reference.load import Reference, load_reference
 from annotations.genomics.reference.manifest import FILE_NAME
 from annotations.genomics.vcf.alleles import LETTER_SETS
 

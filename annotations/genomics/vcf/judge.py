@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.vcf.concordance import (
     MISMATCH_LIMIT,
     Place,

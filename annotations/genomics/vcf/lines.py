@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917, PLR1714, SIM102, SIM110 (compiled loops: many arrays, plain comparisons)
+# ruff: noqa: SIM102 (compiled loops: many arrays, plain comparisons)
 """The compiled loops that find lines and fields in a chunk's text.
 
 Each function fills arrays that its caller (parse.py) has sized, and reports trouble as a number:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.reference import Reference
+from annotations.genomics.reference.load import Reference
 from annotations.genomics.vcf import alleles as allele_loops
 from annotations.genomics.vcf import lines as line_loops
 from annotations.genomics.vcf.limits import Limits

@@ -1,0 +1,99 @@
+"""Files for benchmarks: variants made on a reference, the same every time.
+
+genome: spread evenly over the contig, as a whole genome's variants are: 85 % SNVs, 7 % deletions,
+6 % insertions, 2 % with two ALTs. exome: in and within 50 bp of exons of coding transcripts, with
+25 % indels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from annotations.genomics.output.bgzf import BlockCutter, pack_block
+from annotations.genomics.reference import layout
+from annotations.genomics.reference.load import Reference
+from annotations.genomics.vcf.containers import BGZF_END
+
+LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+FLANK = 50
+
+
+def make_input(path: Path, reference: Reference, *, mix: str, alleles: int, samples: int, seed: int = 19) -> Path:
+    """Write a sorted VCF of about that many alleles on the reference's first contig, packed, at path."""
+    if path.exists():
+        return path
+    random = np.random.default_rng(seed)
+    places = choose_places(reference, mix, alleles, random)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    with beside.open("wb") as stream:
+        cutter = BlockCutter()
+        for part in lines_of(reference, places, mix, samples, random):
+            for block in cutter.cut(np.frombuffer(part, np.uint8)):
+                stream.write(pack_block(block))
+        for block in cutter.finish():
+            stream.write(pack_block(block))
+        stream.write(BGZF_END)
+    beside.rename(path)
+    return path
+
+
+def choose_places(reference: Reference, mix: str, alleles: int, random: np.random.Generator) -> np.ndarray:
+    """int64, ascending and different: 0-based places on the first contig where the base is known."""
+    sequence = reference.sequence(0)
+    if mix == "genome":
+        candidates = np.flatnonzero(sequence < 4)[100:-100]
+    else:
+        is_near = np.zeros(len(sequence), bool)
+        coding = (reference.transcripts["contig"] == 0) & (reference.transcripts["flags"] & layout.CODING > 0)
+        for transcript in reference.transcripts[coding]:
+            for exon in reference.exons[transcript["exon_from"] : transcript["exon_to"]]:
+                is_near[max(exon["start"] - FLANK, 0) : exon["end"] + FLANK] = True
+        candidates = np.flatnonzero(is_near & (sequence < 4))
+    count = min(alleles, len(candidates) // 2)
+    return np.sort(random.choice(candidates, count, replace=False))
+
+
+def lines_of(reference: Reference, places: np.ndarray, mix: str, samples: int, random: np.random.Generator):
+    """The file's text in parts."""
+    contig = reference.contigs[0]
+    head = [
+        "##fileformat=VCFv4.2",
+        f"##contig=<ID={contig.name},length={contig.length}>",
+        '##INFO=<ID=AC,Number=A,Type=Integer,Description="Allele count">',
+        '##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">',
+        '##INFO=<ID=AN,Number=1,Type=Integer,Description="Alleles in all">',
+        '##INFO=<ID=DP,Number=1,Type=Integer,Description="Depth">',
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Depth">',
+        '##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Quality">',
+    ]
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    if samples:
+        columns += ["FORMAT", *(f"sample{number}" for number in range(1, samples + 1))]
+    yield ("\n".join([*head, "\t".join(columns)]) + "\n").encode()
+    genotypes = "\tGT:DP:GQ" + "\t0/1:30:99" * samples if samples else ""
+    shares = (0.85, 0.92, 0.98) if mix == "genome" else (0.73, 0.86, 0.98)
+    sequence = reference.sequence(0)
+    letters = "ACGTN"
+    for first in range(0, len(places), 20_000):
+        part = places[first : first + 20_000]
+        kinds, sizes = random.random(part.size), np.minimum(random.geometric(0.4, part.size), 30)
+        turns, counts = random.integers(1, 4, part.size), random.integers(1, 500, part.size)
+        lines = []
+        for place, kind, size, turn, count in zip(
+            part.tolist(), kinds.tolist(), sizes.tolist(), turns.tolist(), counts.tolist(), strict=True
+        ):
+            codes = sequence[place : place + size + 1].tolist()
+            ref, alt = letters[codes[0]], letters[(codes[0] + turn) % 4]
+            if shares[0] <= kind < shares[1]:
+                ref, alt = "".join(letters[code] for code in codes), ref
+            elif shares[1] <= kind < shares[2]:
+                alt = ref + "".join(letters[(code + turn + at) % 4] for at, code in enumerate(codes[1:]))
+            elif kind >= shares[2]:
+                alt = f"{alt},{letters[(codes[0] + turn % 3 + 1) % 4]}" if turn < 3 else f"{alt},{ref}{alt}"
+            info = f"AC={count};AF={count / 6000:.4g};AN=6000;DP={20 + turn * 10}"
+            lines.append(f"{contig.name}\t{place + 1}\t.\t{ref}\t{alt}\t{100 + size}\tPASS\t{info}{genotypes}\n")
+        yield "".join(lines).encode()
