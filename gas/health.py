@@ -78,7 +78,7 @@ def probe_storage() -> None:
     """Raise if results could not be read or written."""
     storage = storages["results"]
     if isinstance(storage, FileSystemStorage):
-        _require_writable(Path(storage.location))
+        require_writable(Path(storage.location))
     else:
         storage.exists("readyz")  # one HEAD request; the object need not be there
 
@@ -86,7 +86,7 @@ def probe_storage() -> None:
 def probe_broker() -> None:
     """Raise if doorbells could not be rung."""
     if settings.BROKER == "file":
-        _require_writable(settings.CELERY_BROKER_DIR)
+        require_writable(settings.CELERY_BROKER_DIR)
         return
     import boto3  # a third of a second that most processes need not spend
     from botocore.config import Config
@@ -97,7 +97,8 @@ def probe_broker() -> None:
         client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
 
 
-def _require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
+    """Raise if files cannot be made in a folder, which is made if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} cannot be written")

@@ -1,0 +1,172 @@
+"""Examinations of everything the service stands on, each with what to do when it fails."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, storages
+from django.core.mail import get_connection
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from gas import health
+from gas.clock import database_now
+
+CLOCK_SECONDS = 5.0  # more than this apart, log lines and links' lifetimes mislead
+LINK_SECONDS = 10
+
+
+class FaultError(Exception):
+    """An examination found something; the message says what."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is looked at, how, and what to do about a fault."""
+
+    name: str
+    look: Callable[[], str]  # returns what was seen; raises what is wrong
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an examination found."""
+
+    name: str
+    is_well: bool
+    sentence: str
+    remedy: str
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything; a fault in one does not keep the others from being looked at."""
+    for examination in EXAMINATIONS:
+        try:
+            yield Finding(examination.name, True, examination.look(), "")
+        except Exception as error:
+            said = str(error).strip().splitlines()[0] if str(error).strip() else ""
+            sentence = said if isinstance(error, FaultError) else f"{type(error).__name__}: {said}"
+            yield Finding(examination.name, False, sentence, examination.remedy)
+
+
+def _settings() -> str:
+    call_command("check", deploy=settings.HTTPS, fail_level="WARNING", stdout=io.StringIO(), stderr=io.StringIO())
+    return f"profile {settings.PROFILE}, version {settings.SITE_VERSION}"
+
+
+def _database() -> str:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        raise FaultError(f"{len(missing)} migrations are not applied.")
+    return f"{connection.vendor}, {len(executor.loader.applied_migrations)} migrations applied"
+
+
+def _clock() -> str:
+    apart = (datetime.now(UTC) - database_now()).total_seconds()
+    if abs(apart) > CLOCK_SECONDS:
+        raise FaultError(f"This machine's clock is {apart:+.0f} s from the database's.")
+    return f"{apart:+.2f} s from the database's"
+
+
+def _broker() -> str:
+    health.probe_broker()
+    return "files in the state folder" if settings.BROKER == "file" else f"SQS in {settings.SQS_REGION}"
+
+
+def _storage(area: str) -> Callable[[], str]:
+    def look() -> str:
+        storage = storages[area]
+        content = secrets.token_bytes(64)
+        name = storage.save(f"doctor/{uuid.uuid4()}", ContentFile(content))
+        try:
+            with storage.open(name) as file:
+                if file.read() != content:
+                    raise FaultError("What was read is not what was written.")
+            if isinstance(storage, FileSystemStorage):
+                return f"written, read and deleted in {storage.location}"
+            if requests.get(storage.url(name), timeout=LINK_SECONDS).content != content:
+                raise FaultError("A presigned link gives something else.")
+            return f"written, read, linked and deleted in {settings.S3_BUCKET}/{area}"
+        finally:
+            storage.delete(name)
+
+    return look
+
+
+def _mail() -> str:
+    if settings.MAIL == "file":
+        settings.MAIL_DIR.mkdir(parents=True, exist_ok=True)
+        (settings.MAIL_DIR / ".doctor").touch()
+        (settings.MAIL_DIR / ".doctor").unlink()
+        return f"files in {settings.MAIL_DIR}"
+    with get_connection():
+        return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} lets us in"
+
+
+def _reference() -> str:
+    manifest = settings.REFERENCES_DIR / settings.DEFAULT_REFERENCE / "manifest.json"
+    if not manifest.exists():
+        raise FaultError(f"The reference {settings.DEFAULT_REFERENCE} is not in {settings.REFERENCES_DIR}.")
+    return f"{settings.DEFAULT_REFERENCE} in {settings.REFERENCES_DIR}"
+
+
+def _disk() -> str:
+    free = {}
+    for folder in (settings.VAR_DIR, settings.WORK_DIR):
+        folder.mkdir(parents=True, exist_ok=True)
+        usage = shutil.disk_usage(folder)
+        free[folder] = 100 * usage.free / usage.total
+        if free[folder] < settings.MIN_FREE_PERCENT:
+            raise FaultError(
+                f"{free[folder]:.0f} % of the disk of {folder} is free: no job is started below "
+                f"{settings.MIN_FREE_PERCENT:g} %."
+            )
+    return f"{min(free.values()):.0f} % free"
+
+
+def _compiler() -> str:
+    """numba keeps what it compiled; where it cannot, each annotation compiles anew."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or settings.VAR_DIR / "numba")
+    folder.mkdir(parents=True, exist_ok=True)
+    health.require_writable(folder)
+    return f"cache in {folder}, Python {sys.version.split()[0]}"
+
+
+def _sweeps() -> str:
+    if late := health.late_sweeps():
+        raise FaultError("; ".join(f"{name} {what}" for name, what in late.items()))
+    return "all in time"
+
+
+EXAMINATIONS = [
+    Examination("settings", _settings, "docs/settings.md says what each setting means."),
+    Examination("database", _database, "Start the database, check GAS_DATABASE_URL, then run manage.py migrate."),
+    Examination("clock", _clock, "Let chrony or systemd-timesyncd keep the time on both machines."),
+    Examination("broker", _broker, "Check GAS_BROKER, the queues' URLs and the role's rights on the queues."),
+    *(
+        Examination(
+            f"storage of {area}", _storage(area), "Check the folder's owner, or the bucket, its rights and KMS key."
+        )
+        for area in ("inputs", "results", "archive")
+    ),
+    Examination("mail", _mail, "Check GAS_SMTP_HOST, port, user, password and GAS_SMTP_TLS."),
+    Examination("reference", _reference, "Build it: manage.py reference build, or install."),
+    Examination("compiler", _compiler, "Make the folder writable for this user, or set NUMBA_CACHE_DIR."),
+    Examination("disk", _disk, "Free space, or give GAS_VAR_DIR and GAS_WORK_DIR a larger disk."),
+    Examination("sweeps", _sweeps, "Start the service; if it runs, look at the log of the control worker and of beat."),
+]

@@ -1,0 +1,106 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+
+from gas import doctor, health, registry
+from gas.clock import database_now
+from gas.models import SweepRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _healthy(settings, tmp_path, monkeypatch):
+    """A service with everything in place."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    settings.VAR_DIR, settings.REFERENCES_DIR, settings.WORK_DIR = tmp_path, tmp_path / "references", tmp_path / "work"
+    settings.MAIL_DIR = tmp_path / "mail"
+    settings.MIN_FREE_PERCENT = 0
+    (tmp_path / "references" / "demo").mkdir(parents=True)
+    (tmp_path / "references" / "demo" / "manifest.json").write_text("{}")
+    settings.STORAGES = settings.STORAGES | {
+        area: {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / area}}
+        for area in ("inputs", "results", "archive")
+    }
+    for sweep in registry.sweeps():
+        SweepRun.objects.create(name=sweep.name, finished_at=database_now())
+
+
+def faults():
+    return {finding.name: finding.sentence for finding in doctor.examine() if not finding.is_well}
+
+
+def test_a_healthy_service_is_well(capsys, tmp_path):
+    assert faults() == {}
+    call_command("doctor")
+    assert capsys.readouterr().out.endswith("All is well.\n")
+    assert not list(tmp_path.rglob("doctor/*"))
+
+
+def test_each_fault_comes_with_what_to_do(settings, capsys):
+    settings.DEFAULT_REFERENCE = "GRCh38"
+
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+
+    said = capsys.readouterr().out
+    assert "FAULT   reference: The reference GRCh38 is not in" in said
+    assert "Build it: manage.py reference build, or install." in said
+    assert said.count("well    ") == len(doctor.EXAMINATIONS) - 1
+
+
+def test_storage_that_cannot_be_written_is_found(tmp_path):
+    (tmp_path / "results").write_text("a file where the folder should be")
+
+    assert list(faults()) == ["storage of results"]
+
+
+def test_storage_that_gives_back_something_else_is_found(monkeypatch):
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import FileSystemStorage
+
+    monkeypatch.setattr(FileSystemStorage, "_open", lambda self, name, mode: ContentFile(b"other"))
+
+    assert set(faults().values()) == {"What was read is not what was written."}
+
+
+def test_clocks_that_are_apart_are_found(monkeypatch):
+    monkeypatch.setattr(doctor, "database_now", lambda: database_now() - timedelta(hours=1))
+
+    assert faults() == {"clock": "This machine's clock is +3600 s from the database's."}
+
+
+def test_a_full_disk_is_found(settings):
+    settings.MIN_FREE_PERCENT = 100
+
+    assert list(faults()) == ["disk"]
+
+
+def test_a_mail_server_that_does_not_answer_is_found(settings):
+    settings.MAIL, settings.EMAIL_BACKEND = "smtp", "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", 1, 2
+
+    assert faults() == {"mail": "ConnectionRefusedError: [Errno 111] Connection refused"}
+
+
+def test_settings_that_do_not_fit_are_found(settings):
+    settings.STORAGE = "s3"
+
+    assert "settings" in faults()
+
+
+def test_late_sweeps_are_found(settings):
+    late = health.LATE_PERIODS * settings.SWEEP_SECONDS + 10
+    SweepRun.objects.filter(name="outbox").update(finished_at=database_now() - timedelta(seconds=late))
+
+    assert list(faults()) == ["sweeps"]
+
+
+def test_migrations_that_are_missing_are_found():
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder(connection).record_unapplied("gas", "0001_initial")
+
+    assert faults() == {"database": "1 migrations are not applied."}
