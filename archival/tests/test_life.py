@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from accounts import plans
 from accounts.models import PlanCode, User
 from annotations import submission
+from annotations import sweep as jobs_sweep
 from annotations.erasure import delete_results
 from annotations.models import COLD_KINDS, OutputKind, Result, StorageState
 from archival import archiving, by_hand, events, removal, restoring, stores, sweep
@@ -138,6 +139,10 @@ class Life(RuleBasedStateMachine):
     def sweep_runs(self) -> None:
         sweep.sweep()
 
+    @rule()
+    def the_sweep_of_jobs_runs(self) -> None:
+        jobs_sweep.run()
+
     @rule(point=st.sampled_from(POINTS), passing=st.integers(1, 3))
     def sweep_dies(self, point: str, passing: int) -> None:
         left = [passing]
@@ -174,6 +179,7 @@ class Life(RuleBasedStateMachine):
         for message in OutboxMessage.objects.filter(kind=submission.DELETE_RESULTS):
             delete_results(message)
         for _ in range(5):
+            jobs_sweep.run()
             sweep.sweep()
             let_time_pass(2)
             be_impatient()
