@@ -487,6 +487,7 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "botocore": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

@@ -1,4 +1,8 @@
-"""`manage.py run`: the whole service on this machine, in the foreground."""
+"""`manage.py run`: the whole service on this machine, in the foreground.
+
+`manage.py run prepare` does only what must be done before a start; `manage.py run web` (annotate,
+control, beat) becomes one of the programs, for a supervisor of another kind.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import shutil
 import sys
 import threading
 import urllib.request
+from argparse import ArgumentParser
 from typing import Any
 from urllib.error import URLError
 
@@ -19,6 +24,7 @@ from gas.supervise import Program, Supervisor
 
 READY_SECONDS = 120
 NAME_WIDTH = 8
+PARTS = ("web", "annotate", "control", "beat")
 
 _output = threading.Lock()
 
@@ -26,18 +32,32 @@ _output = threading.Lock()
 class Command(BaseCommand):
     """Prepare what is missing, then run web, workers and beat until Ctrl-C."""
 
-    help = "Run the whole service: web, annotate worker, control worker and beat."
+    help = "Run the whole service: web, annotate worker, control worker and beat; or one part of it."
     requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The part."""
+        parser.add_argument("part", nargs="?", choices=["prepare", *PARTS], help="only this; without it, everything")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit status 1 with one sentence when it cannot start."""
         try:
-            lock = startup.lock_state_folder()
-            account = prepare()
+            match options["part"]:
+                case None:
+                    self._run_all()
+                case "prepare":
+                    prepare()
+                case part:
+                    become(part)
         except startup.StartupError as error:
             self.stderr.write(str(error))
             sys.exit(1)
-        with lock:
+
+    def _run_all(self) -> None:
+        with startup.lock_state_folder():
+            startup.require_free_port()
+            prepare()
+            account = startup.demo_account()
             connections.close_all()
             stopped = threading.Event()
             threading.Thread(target=announce, args=(account, stopped), daemon=True).start()
@@ -45,14 +65,19 @@ class Command(BaseCommand):
             stopped.set()
 
 
-def prepare() -> tuple[str, str] | None:
-    """All that must be there before the first request; the demo account, if there is one."""
-    startup.require_free_port()
+def prepare() -> None:
+    """All that must be there before the first request."""
     startup.require_settings()
     startup.prepare_database()
     startup.collect_static_files()
     startup.prepare_reference(lambda text: say("run", text))
-    return startup.demo_account()
+
+
+def become(part: str) -> None:
+    """Replace this process by one of the programs."""
+    startup.require_settings()
+    command = next(program.command for program in programs() if program.name == part)
+    os.execve(command[0], list(command), environment())  # noqa: S606 - our own command, no shell
 
 
 def programs() -> list[Program]:
