@@ -18,8 +18,7 @@ CHUNK = 1000
 def uploads(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record an upload, oldest first."""
     columns = ("id", "file_name", "status", "size_bytes", "is_sample", "created_at", "received_at", "expires_at")
-    rows: Any = Upload.objects.filter(owner_id=user.pk).order_by("created_at").values(*columns)
-    return rows.iterator(chunk_size=CHUNK)
+    return _streamed(Upload.objects.filter(owner_id=user.pk).order_by("created_at").values(*columns))
 
 
 @registry.exporter("jobs")
@@ -46,19 +45,23 @@ def jobs(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
         "result__records_skipped",
         "result__summary",
     )
-    rows: Any = Job.objects.filter(owner_id=user.pk).order_by("submitted_at").values(*columns)
-    return rows.iterator(chunk_size=CHUNK)
+    return _streamed(Job.objects.filter(owner_id=user.pk).order_by("submitted_at").values(*columns))
 
 
 @registry.exporter("timelines")
 def timelines(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record an event of a job, in the order of events."""
-    rows: Any = JobEvent.objects.filter(job__owner_id=user.pk).order_by("pk")
-    return rows.values("job_id", "at", "kind", "attempt", "detail").iterator(chunk_size=CHUNK)
+    columns = ("job_id", "at", "kind", "attempt", "detail")
+    return _streamed(JobEvent.objects.filter(job__owner_id=user.pk).order_by("pk").values(*columns))
 
 
 @registry.exporter("results")
 def results(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record a file of a result: its name, size and checksum; the files are on the pages of their jobs."""
-    rows: Any = Output.objects.filter(result__job__owner_id=user.pk).order_by("pk")
-    return rows.values("result_id", "kind", "file_name", "size_bytes", "sha256").iterator(chunk_size=CHUNK)
+    columns = ("result_id", "kind", "file_name", "size_bytes", "sha256")
+    return _streamed(Output.objects.filter(result__job__owner_id=user.pk).order_by("pk").values(*columns))
+
+
+def _streamed(rows: Any) -> Iterable[dict[str, Any]]:
+    records: Iterable[dict[str, Any]] = rows.iterator(chunk_size=CHUNK)
+    return records

@@ -5,13 +5,12 @@ Nothing here changes a plan; that is for `sync` alone.
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import stripe
 from django.conf import settings
 from django.urls import reverse
 
 from accounts.billing import client
+from accounts.billing.customers import create_customer, end_business
 from accounts.billing.models import BillingAccount, Standing
 from accounts.billing.sync import sync
 from accounts.models import User
@@ -40,17 +39,9 @@ def open_account(user: User) -> BillingAccount:
     stored = BillingAccount.objects.filter(pk=user.pk).first()
     if stored is None:
         # The account was deleted while Stripe was asked: take back what nobody would find any more.
-        client.client().v1.customers.delete(customer_id)
+        end_business(customer_id)
         raise LeavingError
     return stored
-
-
-def create_customer(user_id: UUID) -> str:
-    """Make a customer that holds nothing but our id of the user; asked again, Stripe answers the same one."""
-    made = client.client().v1.customers.create(
-        {"metadata": {"user": str(user_id)}}, {"idempotency_key": f"customer:{user_id}"}
-    )
-    return made.id
 
 
 def start_checkout(user: User, price_key: str, form_key: str) -> str:

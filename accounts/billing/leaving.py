@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-import stripe
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from accounts.billing import client
-from accounts.billing.checkout import create_customer
+from accounts.billing.customers import create_customer, end_business
 from accounts.billing.models import BillingAccount, StripeEvent
 from gas import registry
 from gas.faults import fault
-
-ENDED = ("canceled", "incomplete_expired")
 
 
 class NoKeyError(Exception):
@@ -35,24 +29,3 @@ def erase(user: AbstractBaseUser) -> None:
     fault("erasure_customer_deleted")
     StripeEvent.objects.filter(customer_id=customer_id).delete()
     account.delete()
-
-
-def end_business(customer_id: str) -> None:
-    """End everything at Stripe. Safe to repeat; raises stripe.StripeError."""
-    if client.is_deleted(customer_id):
-        return
-    api = client.client().v1
-    for subscription in client.subscriptions_of(customer_id):
-        if subscription["status"] not in ENDED:
-            _unless_gone(partial(api.subscriptions.cancel, subscription["id"]))
-    for session in api.checkout.sessions.list({"customer": customer_id, "status": "open", "limit": 100}).data:
-        _unless_gone(partial(api.checkout.sessions.expire, session.id))
-    api.customers.delete(customer_id)
-
-
-def _unless_gone(deed: Callable[[], object]) -> None:
-    try:
-        deed()
-    except stripe.InvalidRequestError as error:
-        if error.code != "resource_missing":
-            raise

@@ -67,7 +67,7 @@ def _recipients(file: Path) -> set[str]:
             message = message_from_binary_file(opened, policy=policy.default)
     except FileNotFoundError:
         return set()
-    fields = [str(message.get(name, "")) for name in ("To", "Cc")]
+    fields = [str(message[name]) for name in ("To", "Cc") if name in message]
     return {address.lower() for _, address in getaddresses(fields)}
 
 

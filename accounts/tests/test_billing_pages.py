@@ -9,7 +9,7 @@ import pytest
 import requests
 from django.test import Client
 
-from accounts.billing import checkout, client
+from accounts.billing import checkout, client, customers
 from accounts.erasure import work as erasures
 from accounts.models import BillingAccount, PlanCode, User
 from accounts.tests.billing import account_of, buy, customer_of, hear_all, settle
@@ -116,7 +116,7 @@ def test_an_answer_of_stripe_that_was_lost_does_not_make_a_second_customer(user,
 
 def test_a_crash_before_the_customer_was_stored_does_not_make_a_second_one(user, double):
     BillingAccount.objects.create(user=user)
-    lost = checkout.create_customer(user.pk)
+    lost = customers.create_customer(user.pk)
     assert customer_of(user) == lost
     assert len(double.objects("customer")) == 1
 

@@ -1,0 +1,112 @@
+"""Download of my data: packed by a worker, told by mail, for the owner only, and gone after a while."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.core.files.storage import storages
+from django.test import Client
+
+from accounts import sweep
+from accounts.models import TakeOut, User
+from accounts.takeout import work
+from accounts.tests.conftest import link_in, sent_mails
+from gas import registry
+from gas.clock import from_now
+from gas.models import AuditEntry, OutboxMessage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings, tmp_path):
+    options = {"location": tmp_path / "takeouts"}
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = {**settings.STORAGES, "takeouts": {"BACKEND": backend, "OPTIONS": options}}
+    storages.__dict__["_storages"].clear()
+    yield tmp_path / "takeouts"
+    storages.__dict__["_storages"].clear()
+
+
+@pytest.fixture
+def web(user: User) -> Client:
+    signed_in = Client()
+    signed_in.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return signed_in
+
+
+def unpacked(answer) -> dict[str, list]:
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as pack:
+        assert pack.testzip() is None
+        return {
+            name: [json.loads(line) for line in pack.read(name).splitlines()]
+            for name in pack.namelist()
+            if name.endswith(".jsonl")
+        }
+
+
+def test_the_whole_way_from_the_button_to_the_zip(web, user, monkeypatch):
+    assert web.post("/accounts/data/").status_code == 302
+    assert "Being packed" in web.get("/accounts/data/").content.decode()
+    message = sent_mails()[-1]
+    assert message.to == [user.email]
+    page = web.get(link_in(message)).content.decode()
+    one = TakeOut.objects.get()
+    assert f"/accounts/data/{one.pk}/" in page
+    answer = web.get(f"/accounts/data/{one.pk}/")
+    assert answer["Content-Disposition"].startswith('attachment; filename="gas-data-')
+    found = unpacked(answer)
+    assert set(found) == {f"{name}.jsonl" for name, _ in registry.exporters()}
+    assert found["profile.jsonl"][0]["email"] == user.email
+    assert AuditEntry.objects.filter(action="download takeout").exists()
+
+
+def test_records_of_the_exporters_are_in_it_and_nobody_else_s(web, user, make_user, monkeypatch):
+    monkeypatch.setitem(registry._exporters, "numbers", lambda person: ({"n": n, "of": person.pk} for n in range(3)))
+    make_user(name="A stranger")
+    work.request_takeout(user)
+    sent_mails()
+    found = unpacked(web.get(f"/accounts/data/{TakeOut.objects.get().pk}/"))
+    assert [record["n"] for record in found["numbers.jsonl"]] == [0, 1, 2]
+    assert len(found["profile.jsonl"]) == 1
+
+
+def test_asked_twice_while_packing_it_is_one_pack(user):
+    assert work.request_takeout(user).pk == work.request_takeout(user).pk
+    assert OutboxMessage.objects.filter(kind="accounts.takeout").count() == 1
+
+
+def test_packing_again_after_a_crash_leaves_one_file(user, own_folder):
+    one = work.request_takeout(user)
+    message = OutboxMessage.objects.get(kind="accounts.takeout")
+    work.pack(message)
+    TakeOut.objects.update(status="requested", ready_at=None, size_bytes=None)
+    work.pack(message)
+    assert work.stored_names(user.pk) == [f"{one.pk}.zip"]
+    size = (own_folder / str(user.pk) / f"{one.pk}.zip").stat().st_size
+    assert TakeOut.objects.get().size_bytes == size
+
+
+def test_a_stranger_and_a_pack_that_is_not_ready_are_404(web, user, make_user):
+    one = work.request_takeout(user)
+    assert web.get(f"/accounts/data/{one.pk}/").status_code == 404
+    sent_mails()
+    assert web.get(f"/accounts/data/{one.pk}/").status_code == 200
+    stranger = Client()
+    stranger.force_login(make_user(), backend="django.contrib.auth.backends.ModelBackend")
+    assert stranger.get(f"/accounts/data/{one.pk}/").status_code == 404
+    assert Client().get(f"/accounts/data/{one.pk}/").status_code == 302
+
+
+def test_when_its_time_is_up_the_file_and_its_row_go(web, user):
+    one = work.request_takeout(user)
+    sent_mails()
+    TakeOut.objects.update(expires_at=from_now(timedelta(seconds=-1)))
+    assert web.get(f"/accounts/data/{one.pk}/").status_code == 404
+    sweep.sweep()
+    assert work.stored_names(user.pk) == []
+    assert not TakeOut.objects.exists()
