@@ -75,6 +75,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
 
+    # The second factor of now, None without one; a session that has passed it keeps this name of it.
+    second_factor = models.UUIDField(null=True, blank=True, editable=False)
+
     # The plan of now, derived in accounts.plans and written nowhere else.
     plan_code = models.CharField(max_length=16, choices=PlanCode.choices, default=PlanCode.FREE)
     plan_changed_at = models.DateTimeField(null=True, blank=True)
@@ -181,16 +184,20 @@ class Consent(models.Model):
 # The models of the app's own packages: Django finds an app's models by importing this module.
 from accounts.billing.models import BillingAccount, StripeEvent  # noqa: E402
 from accounts.erasure.models import Erasure  # noqa: E402
+from accounts.security.models import ApiToken, RecoveryCode, SignIn  # noqa: E402
 from accounts.takeout.models import TakeOut  # noqa: E402
 
 __all__ = [
+    "ApiToken",
     "BillingAccount",
     "Consent",
     "Erasure",
     "Invitation",
     "Plan",
     "PlanCode",
+    "RecoveryCode",
     "Registration",
+    "SignIn",
     "StripeEvent",
     "TakeOut",
     "User",

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from accounts import plans, registration
 from accounts.models import User
+from accounts.security import sessions
 from accounts.takeout import work as takeout
 from gas import registry
 from gas.sweeping import turn
@@ -28,6 +29,7 @@ def sweep() -> None:
         _end_overrides()
         old = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:BATCH]
         Session.objects.filter(pk__in=list(old)).delete()
+        sessions.forget_over()
 
 
 def _end_overrides() -> None:

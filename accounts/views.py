@@ -31,6 +31,7 @@ from accounts.forms import (
     SignUpForm,
 )
 from accounts.models import Plan, User
+from accounts.security import sessions
 from gas import outbox
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -111,6 +112,7 @@ class PasswordResetConfirm(auth_views.PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Store it, and tell the owner by mail."""
         response = super().form_valid(form)
+        sessions.end_others(form.user, "")
         promise_changed_mail(form.user)
         return response
 
@@ -130,6 +132,7 @@ class PasswordChange(LoginRequiredMixin, FormView):  # type: ignore[type-arg]  #
         """Store it, and tell the owner by mail."""
         user = form.save()
         update_session_auth_hash(self.request, user)
+        sessions.end_others(user, sessions.own_id(self.request))
         promise_changed_mail(user)
         return super().form_valid(form)
 

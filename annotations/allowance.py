@@ -30,7 +30,9 @@ class Allowance:
                 "Wait until one has ended, or cancel one."
             )
         if self.jobs_today >= self.limits.max_jobs_per_day:
-            return f"You have submitted {self.jobs_today} jobs in 24 hours, as many as your plan allows. Come back later."
+            return (
+                f"You have submitted {self.jobs_today} jobs in 24 hours, as many as your plan allows. Come back later."
+            )
         if self.stored_bytes >= self.limits.max_storage_bytes:
             return "Your storage is full. Delete jobs that you need no more."
         return ""

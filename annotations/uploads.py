@@ -55,7 +55,9 @@ def upload_content(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     except submission.RefusedError as error:
         return _refused(error.code, error.sentence)
     except UnreadablePostError:
-        return _refused("upload_incomplete", "The connection broke before the whole file was here. Upload it again.", 400)
+        return _refused(
+            "upload_incomplete", "The connection broke before the whole file was here. Upload it again.", 400
+        )
     return HttpResponse(status=204)
 
 

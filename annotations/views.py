@@ -139,7 +139,11 @@ def _page_of(job: Job) -> dict[str, Any]:
     """What the page of a job shows; the live part shows a share of it."""
     if not job.is_final:
         return _moving_part(job)
-    context: dict[str, Any] = {"job": job, "timeline": timeline.lines(job), "again": RunForm(initial={"reference": job.reference_name})}
+    context: dict[str, Any] = {
+        "job": job,
+        "timeline": timeline.lines(job),
+        "again": RunForm(initial={"reference": job.reference_name}),
+    }
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
@@ -234,5 +238,8 @@ def download_input(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     if address is not None:
         return redirect(address)
     return FileResponse(
-        storage.open_input(upload), as_attachment=True, filename=upload.file_name, content_type="application/octet-stream"
+        storage.open_input(upload),
+        as_attachment=True,
+        filename=upload.file_name,
+        content_type="application/octet-stream",
     )

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.tests.people import sign_in_staff
 from annotations import transitions
 from annotations.models import Job, JobStatus
 from annotations.tests.conftest import put_upload, take
@@ -16,11 +17,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss@example.org", "a long password"), backend=BACKEND)
+    sign_in_staff(client, User.objects.create_superuser("boss@example.org", "a long password"))
     return client
-
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def act(staff: Client, action: str, *jobs: Job) -> None:
@@ -90,7 +88,7 @@ def test_staff_without_the_right_to_change_jobs_cannot_act(client, job):
 
     reader = User.objects.create_user("reader@example.org", "a long password", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_job"))
-    client.force_login(reader, backend=BACKEND)
+    sign_in_staff(client, reader)
     address = reverse("admin:annotations_job_changelist")
     assert client.get(address).status_code == 200
     client.post(address, {"action": "cancel", "_selected_action": [str(job.pk)]})

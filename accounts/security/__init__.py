@@ -1,0 +1,1 @@
+"""How an account is held safe: sessions, second factor, tokens for programs."""

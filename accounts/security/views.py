@@ -1,0 +1,176 @@
+"""The security page: sessions, second factor, tokens; and the question for the second factor."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import segno
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import signed_in
+from accounts.security import fresh, second_factor, sessions, tokens
+from accounts.security.forms import CodeForm, ProveForm, TokenForm
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where the user was going, if that is on this service."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        return target
+    return "annotations:jobs"
+
+
+@login_required
+@require_safe
+def security(request: HttpRequest) -> HttpResponse:
+    """How the account is held safe."""
+    user = signed_in(request)
+    own = sessions.own_id(request)
+    listed = [
+        {"row": row, "name": sessions.browser_name(row.browser), "is_own": str(row.pk) == own}
+        for row in sessions.listed(user)
+    ]
+    context = {
+        "sessions": listed,
+        "codes_left": second_factor.codes_left(user),
+        "tokens": tokens.working(user),
+        "token_form": TokenForm(),
+    }
+    return render(request, "accounts/security/security.html", context)
+
+
+@sensitive_post_parameters("password")
+@login_required
+@require_http_methods(["GET", "POST"])
+def prove(request: HttpRequest) -> HttpResponse:
+    """Ask for the password again before something a stolen session must not do."""
+    user = signed_in(request)
+    form = ProveForm(request, user, request.POST or None)
+    if form.is_valid():
+        fresh.note_proof(request)
+        return redirect(_way_back(request))
+    context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
+    return render(request, "accounts/security/prove.html", context)
+
+
+# --- Second factor -------------------------------------------------------------------------------
+@login_required
+@require_http_methods(["GET", "POST"])
+def ask(request: HttpRequest) -> HttpResponse:
+    """The question for the second factor, whatever way somebody came in."""
+    user = signed_in(request)
+    if second_factor.has_passed(request, user):
+        return redirect(_way_back(request))
+    if user.second_factor is None:
+        return redirect("accounts:second_factor_set_up")
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        if second_factor.passes(request, user, form.cleaned_data["code"]):
+            return redirect(_way_back(request))
+        form.add_error(
+            "code", "This code does not fit. Wait for the next one; after a few wrong codes there is a pause."
+        )
+    context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
+    return render(request, "accounts/security/ask.html", context)
+
+
+@fresh.proof_required
+@require_http_methods(["GET", "POST"])
+def set_up(request: HttpRequest) -> HttpResponse:
+    """Turn the second factor on: a picture, a first code, the recovery codes."""
+    user = signed_in(request)
+    if user.second_factor is not None:
+        return redirect("accounts:security")
+    device = second_factor.begin(user)
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        codes = second_factor.finish(request, user, form.cleaned_data["code"])
+        if codes is not None:
+            return render(request, "accounts/security/codes.html", {"codes": codes, "is_new": True})
+        form.add_error("code", "This code does not fit. Check that the clock of your device is right.")
+    context = {"form": form, "secret": second_factor.secret_of(device)}
+    return render(request, "accounts/security/set_up.html", context)
+
+
+@fresh.proof_required
+@require_safe
+def picture(request: HttpRequest) -> HttpResponse:
+    """The picture that the app reads; a file of its own, because pages hold nothing inline."""
+    user = signed_in(request)
+    if user.second_factor is not None:
+        raise Http404
+    code = segno.make(second_factor.address_of(second_factor.begin(user)), error="m")
+    response = HttpResponse(content_type="image/svg+xml")
+    code.save(response, kind="svg", scale=5, border=4, light="white")
+    return response
+
+
+@fresh.proof_required
+@require_POST
+def fresh_codes(request: HttpRequest) -> HttpResponse:
+    """New recovery codes instead of the old ones."""
+    user = signed_in(request)
+    if user.second_factor is None:
+        return redirect("accounts:security")
+    return render(request, "accounts/security/codes.html", {"codes": second_factor.new_codes(user), "is_new": False})
+
+
+@fresh.proof_required
+@require_POST
+def turn_off(request: HttpRequest) -> HttpResponse:
+    """Turn the second factor off."""
+    second_factor.turn_off(signed_in(request))
+    messages.success(request, "The second factor is off.")
+    return redirect("accounts:security")
+
+
+# --- Sessions ------------------------------------------------------------------------------------
+@login_required
+@require_POST
+def end_session(request: HttpRequest, sign_in_id: UUID) -> HttpResponse:
+    """Sign one browser out."""
+    if not sessions.end(signed_in(request), sign_in_id):
+        raise Http404
+    messages.success(request, "That browser is signed out.")
+    return redirect("accounts:security")
+
+
+@login_required
+@require_POST
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """Sign all other browsers out."""
+    sessions.end_others(signed_in(request), sessions.own_id(request))
+    messages.success(request, "All other browsers are signed out.")
+    return redirect("accounts:security")
+
+
+# --- Tokens --------------------------------------------------------------------------------------
+@fresh.proof_required
+@require_POST
+def make_token(request: HttpRequest) -> HttpResponse:
+    """A new token; its text is on this one page and nowhere afterwards."""
+    form = TokenForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            token, text = tokens.make(signed_in(request), data["name"], data["scopes"], data["days"])
+            return render(request, "accounts/security/token.html", {"token": token, "text": text})
+        except tokens.TokenError as error:
+            form.add_error(None, str(error))
+    return render(request, "accounts/security/token_form.html", {"form": form}, status=422)
+
+
+@login_required
+@require_POST
+def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
+    """End a token."""
+    if not tokens.revoke(signed_in(request), token_id):
+        raise Http404
+    messages.success(request, "The token is revoked: programs that use it are refused from now on.")
+    return redirect("accounts:security")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import serializers
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import ApiToken, User
+from accounts.security import tokens
+from accounts.tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+FORM = {"name": "pipeline", "scopes": ["jobs:read"], "days": "30"}
+
+
+@pytest.fixture
+def browser(user: User) -> Client:
+    client = Client()
+    client.post("/accounts/sign-in/", {"username": user.email, "password": PASSWORD})
+    return client
+
+
+def make(browser: Client, **changes) -> str:
+    browser.get("/jobs/")
+    page = browser.post("/accounts/security/tokens/", FORM | changes).content.decode()
+    found = re.search(r"gas_[\w-]{43}", page)
+    assert found, page
+    return found[0]
+
+
+def test_a_token_is_shown_once_and_works_within_its_scopes(browser: Client, user: User):
+    text = make(browser)
+    assert tokens.find(text, "jobs:read") == user
+    assert tokens.find(text, "jobs:write") is None
+    assert text not in browser.get("/accounts/security/").content.decode()
+    assert text[:12] in browser.get("/accounts/security/").content.decode()
+
+
+def test_a_dump_of_the_database_holds_nothing_usable(browser: Client):
+    text = make(browser)
+    dump = serializers.serialize("json", ApiToken.objects.all())
+    assert text[12:] not in dump
+    assert ApiToken.objects.get().digest in dump
+    assert tokens.find(ApiToken.objects.get().digest, "jobs:read") is None
+
+
+def test_a_revoked_token_and_an_expired_one_are_refused(browser: Client):
+    revoked, expired = make(browser), make(browser, name="old")
+    row = ApiToken.objects.get(name="pipeline")
+    browser.post(f"/accounts/security/tokens/{row.pk}/revoke/")
+    ApiToken.objects.filter(name="old").update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert tokens.find(revoked, "jobs:read") is None
+    assert tokens.find(expired, "jobs:read") is None
+
+
+def test_the_token_of_somebody_who_may_not_sign_in_is_refused(browser: Client, user: User):
+    text = make(browser)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert tokens.find(text, "jobs:read") is None
+
+
+def test_nobody_revokes_somebody_elses_token(browser: Client, make_user, user: User):
+    text = make(browser)
+    stranger = Client()
+    stranger.force_login(make_user(), backend="django.contrib.auth.backends.ModelBackend")
+    assert stranger.post(f"/accounts/security/tokens/{ApiToken.objects.get().pk}/revoke/").status_code == 404
+    assert tokens.find(text, "jobs:read") == user
+
+
+def test_the_last_use_is_noted_but_not_with_every_call(browser: Client, django_assert_num_queries):
+    text = make(browser)
+    tokens.find(text, "jobs:read")
+    first = ApiToken.objects.get().last_used_at
+    assert first is not None
+    tokens.find(text, "jobs:read")
+    assert ApiToken.objects.get().last_used_at == first
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scopes": []}, "Choose what"),
+        ({"scopes": ["admin"]}, "admin"),
+        ({"days": "366"}, "365"),
+        ({"name": ""}, "required"),
+    ],
+)
+def test_what_is_wrong_is_said_and_no_token_is_made(browser: Client, change, words):
+    browser.get("/jobs/")
+    response = browser.post("/accounts/security/tokens/", FORM | change)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_there_is_an_upper_limit_of_tokens(user: User, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
+    for _ in range(2):
+        tokens.make(user, "a", ["jobs:read"], 1)
+    with pytest.raises(tokens.TokenError, match="You have 2 tokens"):
+        tokens.make(user, "a", ["jobs:read"], 1)
