@@ -426,6 +426,7 @@ REFERENCES_DIR = env.path(
     shown="references in GAS_VAR_DIR",
 )
 DEFAULT_REFERENCE = env.text("GAS_DEFAULT_REFERENCE", "demo", "Reference that the submit form chooses first.")
+ANNOTATOR = "annotations.genomics"  # the module that runs alone: `python -m`
 # What `manage.py run` builds at the first start, from the files that ship with the project.
 DEMO_REFERENCE_SOURCES = [
     "--assembly=GRCh38",

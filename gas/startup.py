@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import io
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import IO
 
@@ -113,12 +116,14 @@ def prepare_reference(say: Say) -> None:
             "build it with manage.py reference, or set GAS_DEFAULT_REFERENCE to one that is."
         )
     say("Building the demo reference (GRCh38, chromosomes 19 and M); this is done once.")
-    try:
-        call_command("reference", "build", name, *settings.DEMO_REFERENCE_SOURCES)
-    except (Exception, SystemExit) as error:
-        raise StartupError(
-            f"The demo reference could not be built from {settings.BASE_DIR}/reference: {error}"
-        ) from error
+    # In a process of its own: the compiler's memory goes with it.
+    command = [sys.executable, "-m", settings.ANNOTATOR, "reference", "build", name, *settings.DEMO_REFERENCE_SOURCES]
+    folders = {"GAS_VAR_DIR": str(settings.VAR_DIR), "GAS_REFERENCES_DIR": str(settings.REFERENCES_DIR)}
+    environment = os.environ | folders | {"PYTHONPATH": str(settings.BASE_DIR)}
+    built = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if built.returncode:
+        reason = (built.stderr.strip().splitlines() or [f"status {built.returncode}"])[-1]
+        raise StartupError(f"The demo reference could not be built from {settings.BASE_DIR}/reference: {reason}")
 
 
 def demo_account() -> tuple[str, str] | None:

@@ -126,7 +126,7 @@ def test_demo_files_that_are_missing_are_told(settings, tmp_path):
     settings.REFERENCES_DIR, settings.DEFAULT_REFERENCE = tmp_path, "demo"
     settings.DEMO_REFERENCE_SOURCES = ["--assembly=GRCh38", "--fasta=/nowhere/chr19.fa", "--genes=/nowhere/genes.gff3"]
 
-    with pytest.raises(StartupError, match="The demo reference could not be built"):
+    with pytest.raises(StartupError, match=r"The demo reference could not be built from .*/nowhere/"):
         startup.prepare_reference(print)
     assert not (tmp_path / "demo").exists()
 
