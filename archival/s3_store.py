@@ -228,12 +228,17 @@ def _translated(key: str) -> Iterator[None]:
 
 
 def _sha256_of(head: dict[str, Any]) -> str | None:
-    """The SHA-256 of the whole object as hexadecimal, if S3 or our own upload recorded one."""
-    checksum = head.get("ChecksumSHA256", "")
-    if checksum and "-" not in checksum and head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
-        return base64.b64decode(checksum).hex()
+    """The SHA-256 of the whole object as hexadecimal, if S3 or our own upload recorded one.
+
+    Of an object that was sent in parts S3 has only a checksum of checksums.
+    """
     recorded: str | None = head.get("Metadata", {}).get(WHOLE_SHA256)
-    return recorded
+    if recorded is not None and "-" in head["ETag"]:
+        return recorded
+    checksum = head.get("ChecksumSHA256", "")
+    if not checksum or "-" in checksum or head.get("ChecksumType") == "COMPOSITE":
+        return None
+    return base64.b64decode(checksum).hex()
 
 
 def _parts(body: Any, size: int) -> Iterator[bytes]:
