@@ -26,6 +26,7 @@ def person(make_user):
 def browser(person) -> Client:
     client = Client()
     client.force_login(person)
+    client.get("/healthz")  # the first page of a session writes it down
     return client
 
 
