@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_annotate_arguments(commands.add_parser("annotate", help="annotate a VCF"))
     add_reference_arguments(commands.add_parser("reference", help="build or list references"))
+    add_preflight_arguments(commands.add_parser("preflight", help="what a file is, before it is annotated"))
     commands.add_parser("warm", help="compile everything, so that nobody waits for it later")
     options = parser.parse_args(arguments)
     return run_command(options)
@@ -73,6 +74,13 @@ def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_preflight_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `preflight`."""
+    parser.add_argument("input", type=Path, metavar="INPUT")
+    parser.add_argument("--reference", metavar="NAME", help="judge it for this one; default: the one it agrees with")
+    parser.add_argument("--json", action="store_true", help="everything that was found")
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 256:
@@ -109,6 +117,18 @@ def _annotate(options: argparse.Namespace) -> None:
         with options.progress.open("a", encoding="utf-8") as stream:
             receipt = annotate(request, _progress_to(stream))
     print(describe_receipt(receipt))  # noqa: T201
+
+
+def _preflight(options: argparse.Namespace) -> None:
+    from annotations.genomics.vcf.preflight import Verdict, describe_preflight, preflight
+
+    found = preflight(options.input, references_folder(), chosen=options.reference)
+    if options.json:
+        print(json.dumps(found.as_json(), indent=1))  # noqa: T201
+        return
+    if found.verdict is Verdict.REFUSE:
+        raise AnnotationError(found.code, found.sentence)
+    print(describe_preflight(found))  # noqa: T201
 
 
 def _progress_to(stream: TextIO) -> Progress:
@@ -172,4 +192,10 @@ def _write_failure(path: Path, error: AnnotationError) -> None:
     path.write_text(json.dumps(report) + "\n", encoding="utf-8")
 
 
-COMMANDS: Final = {"annotate": _annotate, "reference": _reference}
+def _warm(_options: argparse.Namespace) -> None:
+    from annotations.genomics.warm import warm
+
+    warm()
+
+
+COMMANDS: Final = {"annotate": _annotate, "reference": _reference, "preflight": _preflight, "warm": _warm}

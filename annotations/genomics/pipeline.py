@@ -167,7 +167,7 @@ class _Run:
 
     def _report(self, progress: Progress) -> None:
         packed = self._reader.packed
-        progress(self._judge.records, packed.bytes_read, packed.bytes_total)
+        progress(self._judge.records, packed.bytes_read - packed.held, packed.bytes_total)
 
     def _free_worker(self) -> Worker:
         """A worker whose buffers may be used, after writing what stands in the way."""

@@ -1,4 +1,3 @@
-
 """A chunk's answer as columns of its own, for the tables that are written after the chunk is gone."""
 
 from __future__ import annotations
@@ -11,8 +10,14 @@ import numpy as np
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
+from annotations.genomics.output.copying import copy_bytes
 from annotations.genomics.vcf.records import ALT, FILTER, ID, QUAL, REF, Alleles, Bytes, Int32s, Int64s, Records
 
+PAIR_NUMBERS: Final = (
+    "transcript", "impact", "picked", "hides", "distance", "exon_first", "exon_last", "intron_first", "intron_last",
+    "cdna_first", "cdna_last", "cds_first", "cds_last", "protein_first", "protein_last", "hgvs_offset",
+)  # fmt: skip
+"""Columns of PAIR that the tables show, in the order of Rows.numbers."""
 PAIR_TEXTS: Final = ("hgvsc", "hgvsp", "amino_acids", "codons")
 ALLELE_TEXTS: Final = ("id", "ref", "alt", "qual", "filter", "hgvsg")
 
@@ -36,8 +41,8 @@ class Rows:
 
     names: CHROMs; name int32[a]: index in them. line, pos, alt_index: of the allele's record.
     counts: int64[a], rows of each allele. worst_terms: int64[a], all terms of all its transcripts.
-    worst_impact: uint8[a]. variant_class: uint8[a]. pairs: PAIR[p]; its `allele` is not used.
-    allele_texts, pair_texts: by the names above.
+    worst_impact: uint8[a]. variant_class: uint8[a]. terms: int64[p], set of terms. numbers:
+    int32[PAIR_NUMBERS, p]. allele_texts, pair_texts: by the names above.
     """
 
     names: tuple[str, ...]
@@ -49,7 +54,8 @@ class Rows:
     worst_terms: Int64s
     worst_impact: Bytes
     variant_class: Bytes
-    pairs: np.ndarray[Any, Any]
+    terms: Int64s
+    numbers: Int32s
     allele_texts: dict[str, Texts]
     pair_texts: dict[str, Texts]
 
@@ -68,37 +74,67 @@ class Rows:
         return Rows(
             self.names, self.name[first:stop], self.line[first:stop], self.pos[first:stop],
             self.alt_index[first:stop], self.counts[first:stop], self.worst_terms[first:stop],
-            self.worst_impact[first:stop], self.variant_class[first:stop], self.pairs[before:after],
+            self.worst_impact[first:stop], self.variant_class[first:stop], self.terms[before:after],
+            self.numbers[:, before:after],
             {key: texts.part(first, stop) for key, texts in self.allele_texts.items()},
             {key: texts.part(before, after) for key, texts in self.pair_texts.items()},
         )  # fmt: skip
 
 
 @compiled
-def copy_spans(text: Bytes, starts: Int64s, ends: Int64s, out: Bytes, offsets: Int64s) -> None:
-    """Copy text[starts[i]:ends[i]] one after the other, with `%3D` as the `=` that it stands for."""
+def copy_spans(text: Bytes, starts: Int64s, ends: Int64s, is_escaped: bool, out: Bytes, offsets: Int64s) -> None:
+    """Copy text[starts[i]:ends[i]] one after the other; is_escaped: a last `%3D` becomes `=`."""
     at = 0
     for i in range(starts.size):
         offsets[i] = at
-        p = starts[i]
-        end = ends[i]
-        while p < end:
-            byte = text[p]
-            if byte == 37 and p + 2 < end and text[p + 1] == 51 and text[p + 2] == 68:
-                byte = np.uint8(61)
-                p += 2
-            out[at] = byte
-            at += 1
-            p += 1
+        start = starts[i]
+        size = ends[i] - start
+        copy_bytes(out, at, text, start, size)
+        at += size
+        if is_escaped and size > 3 and out[at - 1] == 68 and out[at - 2] == 51 and out[at - 3] == 37:
+            at -= 2
+            out[at - 1] = 61
     offsets[starts.size] = at
 
 
-def copy_texts(text: Bytes, starts: Int64s, ends: Int64s) -> Texts:
-    """The texts at these spans, as a column of its own."""
+def copy_texts(text: Bytes, starts: Int64s, ends: Int64s, *, is_escaped: bool = False) -> Texts:
+    """The texts at these spans, as a column of its own. is_escaped: names as CSQ writes them."""
     offsets = np.empty(starts.size + 1, np.int64)
     out = np.empty(int((ends - starts).sum()), np.uint8)
-    copy_spans(text, starts, ends, out, offsets)
+    copy_spans(text, starts, ends, is_escaped, out, offsets)
     return Texts(offsets, out[: int(offsets[-1])])
+
+
+@compiled
+def copy_pairs(pairs: Any, terms: Int64s, numbers: Int32s, spans: Int64s) -> None:
+    """Turn rows of PAIR into columns; spans (int64[8, p]): from and to of each of PAIR_TEXTS."""
+    for i in range(terms.size):
+        pair = pairs[i]
+        terms[i] = pair.consequence
+        numbers[0, i] = pair.transcript
+        numbers[1, i] = pair.impact
+        numbers[2, i] = pair.picked
+        numbers[3, i] = pair.hides
+        numbers[4, i] = pair.distance
+        numbers[5, i] = pair.exon_first
+        numbers[6, i] = pair.exon_last
+        numbers[7, i] = pair.intron_first
+        numbers[8, i] = pair.intron_last
+        numbers[9, i] = pair.cdna_first
+        numbers[10, i] = pair.cdna_last
+        numbers[11, i] = pair.cds_first
+        numbers[12, i] = pair.cds_last
+        numbers[13, i] = pair.protein_first
+        numbers[14, i] = pair.protein_last
+        numbers[15, i] = pair.hgvs_offset
+        spans[0, i] = pair.hgvsc_from
+        spans[1, i] = pair.hgvsc_from + pair.hgvsc_length
+        spans[2, i] = pair.hgvsp_from
+        spans[3, i] = pair.hgvsp_from + pair.hgvsp_length
+        spans[4, i] = pair.amino_acids_from
+        spans[5, i] = pair.amino_acids_from + pair.amino_acids_length
+        spans[6, i] = pair.codons_from
+        spans[7, i] = pair.codons_from + pair.codons_length
 
 
 @compiled
@@ -138,6 +174,10 @@ def collect_rows(records: Records, alleles: Alleles, pairs: Pairs) -> Rows:
     record, alt_index = alleles.record[kept], alleles.alt_index[kept]
     terms, impact = np.empty(kept.size, np.int64), np.empty(kept.size, np.uint8)
     reduce_pairs(pairs.rows, pairs.allele_rows, kept, terms, impact)
+    count = pairs.rows.size
+    all_terms, numbers = np.empty(count, np.int64), np.empty((len(PAIR_NUMBERS), count), np.int32)
+    spans = np.empty((2 * len(PAIR_TEXTS), count), np.int64)
+    copy_pairs(pairs.rows, all_terms, numbers, spans)
     return Rows(
         names=tuple(name.decode() for name in records.names),
         name=records.name[record],
@@ -148,13 +188,12 @@ def collect_rows(records: Records, alleles: Alleles, pairs: Pairs) -> Rows:
         worst_terms=terms,
         worst_impact=impact,
         variant_class=pairs.variant_class[kept],
-        pairs=pairs.rows.copy(),
+        terms=all_terms,
+        numbers=numbers,
         allele_texts=_allele_texts(records, record, alt_index, pairs, kept),
         pair_texts={
-            key: copy_texts(
-                pairs.text, pairs.rows[f"{key}_from"], pairs.rows[f"{key}_from"] + pairs.rows[f"{key}_length"]
-            )
-            for key in PAIR_TEXTS
+            key: copy_texts(pairs.text, spans[2 * place], spans[2 * place + 1], is_escaped=key.startswith("hgvs"))
+            for place, key in enumerate(PAIR_TEXTS)
         },
     )
 
@@ -168,7 +207,7 @@ def _allele_texts(records: Records, record: Int32s, alt_index: Int32s, pairs: Pa
     }
     found["alt"] = copy_texts(records.text, spans[:, 0].copy(), spans[:, 1].copy())
     hgvsg = pairs.hgvsg[kept]
-    found["hgvsg"] = copy_texts(pairs.text, hgvsg[:, 0].copy(), hgvsg[:, 1].copy())
+    found["hgvsg"] = copy_texts(pairs.text, hgvsg[:, 0].copy(), hgvsg[:, 1].copy(), is_escaped=True)
     return found
 
 
@@ -192,7 +231,8 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
         worst_terms=join([part.worst_terms for part in parts]),
         worst_impact=join([part.worst_impact for part in parts]),
         variant_class=join([part.variant_class for part in parts]),
-        pairs=join([part.pairs for part in parts]),
+        terms=join([part.terms for part in parts]),
+        numbers=join([part.numbers for part in parts], axis=1),
         allele_texts={key: _join_texts([part.allele_texts[key] for part in parts]) for key in ALLELE_TEXTS},
         pair_texts={key: _join_texts([part.pair_texts[key] for part in parts]) for key in PAIR_TEXTS},
     )

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, term_names
 from annotations.genomics.output.csq import VARIANT_CLASSES
-from annotations.genomics.output.rows import Rows, Texts, join_rows
+from annotations.genomics.output.rows import PAIR_NUMBERS, Rows, Texts, join_rows
 from annotations.genomics.output.tally import lowest_bit, read_decimal
 from annotations.genomics.reference import layout
 from annotations.genomics.reference.load import Reference
@@ -167,7 +167,7 @@ class TableStream:
         rows = join_rows(self._parts)
         self._parts, self._weight = [], 0
         batch = self._encoder.encode(rows, self._rows, self._alleles)
-        self._rows += rows.pairs.size
+        self._rows += rows.terms.size
         self._alleles += len(rows)
         return batch
 
@@ -187,17 +187,18 @@ class _Encoder:
     def encode(self, rows: Rows, first_row: int, first_allele: int) -> Any:
         """A batch of all rows."""
         allele = np.repeat(np.arange(len(rows), dtype=np.int32), rows.counts)
-        pairs = {name: np.ascontiguousarray(rows.pairs[name]) for name in (*_USED, *_NUMBERS)}
+        pairs = dict(zip(PAIR_NUMBERS, rows.numbers, strict=True))
         columns = {
             "row": pa.array(np.arange(first_row, first_row + allele.size)),
             "allele_row": pa.array(allele + np.int64(first_allele)),
+            "impact": _dictionary(pairs["impact"], IMPACTS),
             "picked": pa.array(pairs["picked"] == 1),
             "hides_more_severe": pa.array(pairs["hides"] == 1),
             "distance": pa.array(pairs["distance"], mask=pairs["distance"] < 0),
             **{name: pa.array(pairs[name], mask=pairs[name] == 0) for name in _NUMBERS},
             **{name: _plain_text(texts) for name, texts in rows.pair_texts.items()},
             **self._allele_columns(rows, allele),
-            **self._term_columns(rows, allele, pairs),
+            **self._term_columns(rows, allele),
             **self._transcript_columns(pairs),
         }
         return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -223,14 +224,13 @@ class _Encoder:
             **texts,
         }
 
-    def _term_columns(self, rows: Rows, allele: Int32s, pairs: dict[str, Any]) -> dict[str, Any]:
-        codes, masks = number_values(pairs["consequence"])
+    def _term_columns(self, rows: Rows, allele: Int32s) -> dict[str, Any]:
+        codes, masks = number_values(rows.terms)
         worst_bits = rows.worst_terms & -rows.worst_terms
         worst_codes, bits = number_values(worst_bits)
-        lowest = pairs["consequence"] & -pairs["consequence"]
+        lowest = rows.terms & -rows.terms
         return {
             "consequence": _dictionary(codes, ["&".join(term_names(mask)) for mask in masks.tolist()]),
-            "impact": _dictionary(pairs["impact"], IMPACTS),
             "is_worst": pa.array(lowest == worst_bits[allele]),
             "worst_consequence": _dictionary(worst_codes[allele], [TERMS[lowest_bit(bit)] for bit in bits.tolist()]),
         }
@@ -260,12 +260,6 @@ class _Encoder:
         columns["exon"] = _parts(pairs["exon_first"], pairs["exon_last"], exons)
         columns["intron"] = _parts(pairs["intron_first"], pairs["intron_last"], exons - 1)
         return columns
-
-
-_USED: Final = (
-    "transcript", "consequence", "impact", "picked", "hides", "distance",
-    "exon_first", "exon_last", "intron_first", "intron_last",
-)  # fmt: skip
 
 
 def _reference_text(reference: Reference, name: str) -> Any:

@@ -96,6 +96,8 @@ def load_reference(folder: Path) -> Reference:
 
 
 def _open(path: Path) -> np.ndarray[Any, Any]:
-    """An empty array cannot be mapped, so it is read."""
+    """An empty array cannot be mapped, so it is read; read-only like the others, or loops would be compiled anew."""
     array = np.load(path)[:0] if path.stat().st_size <= 128 else np.load(path, mmap_mode="r")
-    return array.view(np.ndarray)  # type: ignore[no-any-return]
+    array = array.view(np.ndarray)
+    array.setflags(write=False)
+    return array  # type: ignore[no-any-return]

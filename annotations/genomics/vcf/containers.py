@@ -70,11 +70,12 @@ def check_is_text(start: bytes) -> None:
 
 
 class Packed:
-    """One pass over a file's unpacked bytes. bytes_read, bytes_total: of the file itself."""
+    """One pass over a file's unpacked bytes. bytes_read, bytes_total: of the file itself, packed."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.limits = limits
-        self.bytes_read = 0
+        self.bytes_read = 0  # of the file, unpacked or about to be
+        self.held = 0  # bytes of those that are not unpacked yet
         self.unpacked = 0
         self._stream: BinaryIO = path.open("rb")
         self.bytes_total = os.fstat(self._stream.fileno()).st_size
@@ -128,6 +129,7 @@ class Packed:
                 except (zlib.error, isal_zlib.error):
                     raise _damaged() from None
                 data = unpacker.unconsumed_tail
+                self.held = len(data)
                 yield piece
             data = unpacker.unused_data.lstrip(b"\0") or self._read(_PIECE).lstrip(b"\0")
             if data and not data.startswith(_GZIP_MAGIC):
@@ -140,18 +142,20 @@ class Packed:
             data += more
             at, blocks = 0, []
             while at + _BGZF_FIXED <= len(data):
-                size = struct.unpack_from("<H", data, at + 16)[0] + 1
-                if data[at : at + 4] != b"\x1f\x8b\x08\x04" or data[at + 12 : at + 16] != b"BC\x02\x00":
+                if not is_block(data, at):
                     raise _damaged()
+                size = block_size(data, at)
                 if at + size > len(data):
                     break
                 blocks.append(unpack_block(data[at : at + size]))
                 at += size
                 is_ended = not blocks[-1]
                 if len(blocks) == _BLOCKS:
+                    self.held = len(data) - at
                     yield b"".join(blocks)
                     blocks = []
             data = data[at:]
+            self.held = len(data)
             yield b"".join(blocks)
         if data or not is_ended:
             raise _truncated("its last block is missing")
@@ -169,6 +173,40 @@ def unpack_block(block: bytes) -> bytes:
     if len(content) != size or isal_zlib.crc32(content) != checksum:
         raise _damaged()
     return content
+
+
+def is_block(data: bytes, at: int) -> bool:
+    """A BGZF block seems to begin at data[at]."""
+    return data[at : at + 4] == b"\x1f\x8b\x08\x04" and data[at + 12 : at + 16] == b"BC\x02\x00"
+
+
+def block_size(data: bytes, at: int) -> int:
+    """Packed bytes of the block that begins at data[at]."""
+    return int(struct.unpack_from("<H", data, at + 16)[0]) + 1
+
+
+def find_block(data: bytes) -> int:
+    """Where the first block begins that another follows; -1 without one."""
+    at = data.find(b"\x1f\x8b\x08\x04")
+    while 0 <= at < len(data) - _BGZF_FIXED:
+        if is_block(data, at) and is_block(data, at + block_size(data, at)):
+            return at
+        at = data.find(b"\x1f\x8b\x08\x04", at + 1)
+    return -1
+
+
+def unpack_blocks(data: bytes) -> tuple[bytes, bytes]:
+    """(content of the whole blocks at the start of data, what is left). Raises AnnotationError(damaged)."""
+    at, contents = 0, []
+    while at + _BGZF_FIXED <= len(data):
+        if not is_block(data, at):
+            raise _damaged()
+        size = block_size(data, at)
+        if at + size > len(data):
+            break
+        contents.append(unpack_block(data[at : at + size]))
+        at += size
+    return b"".join(contents), data[at:]
 
 
 def _truncated(how: str) -> AnnotationError:

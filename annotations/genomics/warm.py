@@ -1,0 +1,51 @@
+"""Compiles every loop of the annotator, by annotating a handful of records on a reference made for it.
+
+numba compiles a function at its first call for the types it is called with. The way here is the way
+of every other run, from FASTA to Parquet, so the types are the same and all of it is in the cache.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from annotations.genomics.pipeline import annotate
+from annotations.genomics.reference.build import BuildInputs, build_reference
+from annotations.genomics.request import Request
+
+_SEQUENCE: Final = "ACGTTGCAAC" * 40
+_GENES: Final = "\n".join(
+    "\t".join(("1", "warm", kind, start, end, ".", "+", phase, attributes))
+    for kind, start, end, phase, attributes in (
+        ("gene", "51", "300", ".", "ID=gene:G1;Name=G1;biotype=protein_coding;gene_id=G1"),
+        ("mRNA", "51", "300", ".", "ID=transcript:T1;Parent=gene:G1;biotype=protein_coding;transcript_id=T1;version=1"),
+        ("exon", "51", "150", ".", "Parent=transcript:T1"),
+        ("exon", "201", "300", ".", "Parent=transcript:T1"),
+        ("CDS", "61", "150", "0", "ID=CDS:P1;Parent=transcript:T1;protein_id=P1"),
+        ("CDS", "201", "260", "0", "ID=CDS:P1;Parent=transcript:T1;protein_id=P1"),
+    )
+)
+_RECORDS: Final = "\n".join(
+    (
+        "1\t71\t.\tA\tG\t50\tPASS\tAF=0.1",
+        "1\t81\t.\tAC\tA\t.\t.\t.",
+        "1\t82\t.\tC\tCTT,.\t.\t.\t.",
+        "1\t120\t.\tC\t<DEL>\t.\t.\tEND=140",
+        "2\t1\t.\tA\tG\t.\t.\t.",
+    )
+)
+
+
+def warm() -> None:
+    """Build, annotate, throw away."""
+    with tempfile.TemporaryDirectory(prefix="gas-warm-") as name:
+        folder = Path(name)
+        (folder / "sequence.fa").write_text(f">1\n{_SEQUENCE}\n", encoding="ascii")
+        (folder / "genes.gff3").write_text(f"##gff-version 3\n{_GENES}\n", encoding="ascii")
+        columns = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"))
+        (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{_RECORDS}\n", encoding="ascii")
+        inputs = BuildInputs("warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {})
+        reference = build_reference(inputs, folder)
+        outputs = {kind: folder / kind for kind in ("tsv", "parquet", "summary", "skipped")}
+        annotate(Request(folder / "input.vcf", reference, folder / "output.vcf.gz", **outputs))
