@@ -50,7 +50,7 @@ def messages_about(user_id: UUID) -> QuerySet[OutboxMessage]:
     return messages.filter(Q(payload_text__contains=str(user_id)) | Q(dedupe_key__contains=str(user_id)))
 
 
-@registry.eraser("mail files", order=810)
+@registry.eraser("mail_files", order=810)
 def delete_mail_files(user: AbstractBaseUser) -> None:
     """Mails to this address that the local profile kept as files, half-written ones too."""
     if not settings.MAIL_DIR.is_dir():
