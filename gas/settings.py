@@ -27,7 +27,7 @@ PROFILE = env.choice(
 IS_LOCAL = PROFILE == "local"
 IS_AWS = PROFILE == "aws"
 VAR_DIR = env.path("GAS_VAR_DIR", BASE_DIR / "var", "Folder for all state that is kept on this machine.", shown="var")
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _generated_secret(name: str) -> str:
@@ -327,6 +327,15 @@ def _storage(folder: str) -> dict[str, Any]:
     encryption = {"ServerSideEncryption": "AES256"}
     if S3_KMS_KEY:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": S3_KMS_KEY}
+    from botocore.config import Config  # a third of a second, and of no use on one machine
+
+    client = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual" if IS_AWS else "path"},
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=30,
+    )
     options = {
         "bucket_name": S3_BUCKET,
         "region_name": S3_REGION,
@@ -335,8 +344,7 @@ def _storage(folder: str) -> dict[str, Any]:
         "file_overwrite": True,
         "querystring_auth": True,
         "querystring_expire": S3_LINK_SECONDS,
-        "signature_version": "s3v4",
-        "addressing_style": "path" if not IS_AWS else "virtual",
+        "client_config": client,
         "object_parameters": encryption,
     }
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
@@ -401,6 +409,9 @@ SQS_RESTORE_EVENTS_URL = env.text(
     "GAS_SQS_RESTORE_EVENTS_URL",
     "",
     "URL of the queue with the bucket's restore events. Empty: only the poll finds them.",
+)
+SQS_DEAD_LETTER_URLS = env.words(
+    "GAS_SQS_DEAD_LETTER_URLS", (), "URLs of the dead-letter queues, whose messages a metric counts."
 )
 SQS_WAIT_SECONDS = env.integer("GAS_SQS_WAIT_SECONDS", 10, "How long one request waits for a message.")
 SQS_VISIBILITY_SECONDS = env.integer(
