@@ -180,12 +180,14 @@ def ref_problem(
     A letter agrees with a base that it may stand for; where the reference itself knows no base
     (code 4), with any.
     """
+    if pos == 0 or pos == length + 1:
+        return Skip.TELOMERE.value
     if ref == ref_end:
         return Skip.REF_INVALID.value
     for i in range(ref, ref_end):
         if sets[text[i]] == 0:
             return Skip.REF_INVALID.value
-    if pos < 1 or pos - 1 + ref_end - ref > length:
+    if pos - 1 + ref_end - ref > length:
         return Skip.OUTSIDE_CONTIG.value
     base = offset + pos - 1
     for i in range(ref_end - ref):

@@ -83,7 +83,8 @@ class InputJudge:
     @property
     def ref_compared(self) -> int:
         """Records whose REF could be compared."""
-        return self.records - int(self._skips[Skip.UNKNOWN_CONTIG] + self._skips[Skip.REF_INVALID])
+        apart = (Skip.UNKNOWN_CONTIG, Skip.REF_INVALID, Skip.TELOMERE)
+        return self.records - sum(int(self._skips[skip]) for skip in apart)
 
     def conclude(self) -> None:
         """After the last record. Raises unknown_contigs or wrong_assembly."""

@@ -26,6 +26,7 @@ class Skip(IntEnum):
     ALLELE_TOO_LONG = 9
     NO_EXTENT = 10
     UNSUPPORTED_SYMBOLIC = 11
+    TELOMERE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +89,8 @@ SKIP_REASONS: Final[dict[Skip, SkipReason]] = {
         "unsupported_symbolic",
         "a symbolic allele other than DEL, DUP, INV, INS, CNV",
         "write it as one of these where it is one",
+    ),
+    Skip.TELOMERE: SkipReason(
+        "telomere", "POS is 0 or one past the contig's end, which stand for its telomeres", "nothing to do"
     ),
 }

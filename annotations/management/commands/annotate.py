@@ -1,0 +1,25 @@
+"""`manage.py annotate`: the annotator's own command with the service's references."""
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from annotations.genomics.command import add_annotate_arguments, run_command
+
+
+class Command(BaseCommand):
+    help = "Annotates a VCF."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_annotate_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.environ["GAS_REFERENCES_DIR"] = str(settings.REFERENCES_DIR)
+        code = run_command(argparse.Namespace(**(options | {"command": "annotate"})))
+        if code:
+            sys.exit(code)
