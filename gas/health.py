@@ -19,7 +19,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from gas import registry
+from gas import queues, registry
 from gas.clock import database_now
 from gas.models import SweepRun
 
@@ -86,15 +86,9 @@ def probe_storage() -> None:
 def probe_broker() -> None:
     """Raise if doorbells could not be rung."""
     if settings.BROKER == "file":
-        require_writable(settings.CELERY_BROKER_DIR)
-        return
-    import boto3  # a third of a second that most processes need not spend
-    from botocore.config import Config
-
-    limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    client = boto3.client("sqs", region_name=settings.SQS_REGION, config=limits)
-    for url in (settings.SQS_ANNOTATE_URL, settings.SQS_CONTROL_URL):
-        client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        require_writable(queues.messages_folder())
+    else:
+        queues.waiting()
 
 
 def require_writable(folder: Path) -> None:

@@ -6,6 +6,7 @@ Figures are read from the database at each scrape, so they are the same whicheve
 from __future__ import annotations
 
 import hmac
+import logging
 import shutil
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
@@ -18,10 +19,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gas import registry
+from gas import queues, registry
 from gas.clock import database_now
 from gas.health import sweep_ages
 from gas.models import OutboxMessage, OutboxStatus
+
+logger = logging.getLogger(__name__)
 
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
@@ -78,9 +81,23 @@ def collect() -> Iterator[Metric]:
         ages.add_metric([name], float("inf") if age is None else age)
     yield ages
     yield from _outbox()
+    yield from _queues()
     disk = shutil.disk_usage(settings.VAR_DIR)
     free = disk.free / disk.total
     yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk, 0 to 1.", value=free)
+
+
+def _queues() -> Iterator[Metric]:
+    try:
+        counts, dead = queues.waiting(), queues.dead_letters()
+    except Exception as error:  # the other figures are wanted all the more when the broker is away
+        logger.warning("The queues cannot be counted (%s).", type(error).__name__)
+        return
+    by_queue = GaugeMetricFamily("gas_queue_messages", "Doorbells that wait.", labels=["queue"])
+    for name, count in counts.items():
+        by_queue.add_metric([name], count)
+    yield by_queue
+    yield GaugeMetricFamily("gas_dead_letters", "Messages that no worker could use.", value=dead)
 
 
 def _outbox() -> Iterator[Metric]:

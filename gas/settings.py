@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "social_django",
 ]
 
 MIDDLEWARE = [
@@ -241,6 +242,46 @@ AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
+
+# --- Signing in through others: each is offered where it has a key --------------------------------
+OIDC_NAME = env.text("GAS_OIDC_NAME", "Single sign-on", "What the button of your own OpenID Connect provider says.")
+OIDC_ENDPOINT = env.text(
+    "GAS_OIDC_ENDPOINT", "", "Address of your own OpenID Connect provider, without /.well-known/openid-configuration."
+).rstrip("/")
+SOCIAL_AUTH_OIDC_OIDC_ENDPOINT = OIDC_ENDPOINT
+IDENTITY_PROVIDERS: dict[str, str] = {}  # name -> what the button says; those that are configured
+
+
+def _provider(name: str, title: str, backend: str, origin: str) -> None:
+    """Offer a provider if it has a key; `origin` is where its own sign-in page is."""
+    prefix = f"GAS_{name.upper()}"
+    key = env.text(f"{prefix}_KEY", "", f"Client id at {title}. Empty: not offered.")
+    password = env.secret(f"{prefix}_SECRET", "", f"Client secret at {title}.")
+    if not key:
+        return
+    if not password or not origin:
+        raise ImproperlyConfigured(f"{prefix}_KEY is set, but its secret or its endpoint is missing.")
+    globals()[f"SOCIAL_AUTH_{name.upper()}_KEY"] = key
+    globals()[f"SOCIAL_AUTH_{name.upper()}_SECRET"] = password
+    AUTHENTICATION_BACKENDS.append(f"accounts.identities.backends.{backend}")
+    IDENTITY_PROVIDERS[name] = title
+    # Browsers hold the redirects of a form against this list too.
+    CONTENT_SECURITY_POLICY["form-action"].append(origin)
+
+
+_provider("globus", "Globus", "Globus", "https://auth.globus.org")
+_provider("orcid", "ORCID", "Orcid", "https://orcid.org")
+_provider("google", "Google", "Google", "https://accounts.google.com")
+_provider("github", "GitHub", "GitHub", "https://github.com")
+_provider("oidc", OIDC_NAME, "OpenIdConnect", "/".join(OIDC_ENDPOINT.split("/")[:3]))
+SOCIAL_AUTH_URL_NAMESPACE = "accounts"
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = HTTPS
+SOCIAL_AUTH_PIPELINE = (
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "social_core.pipeline.social_auth.auth_allowed",
+    "accounts.identities.pipeline.decide",
+)
 
 ERASURE_GRACE_SECONDS = env.integer(
     "GAS_ERASURE_GRACE", 24 * 3600, "Seconds in which a user may still keep an account they asked to delete."

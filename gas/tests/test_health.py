@@ -62,7 +62,7 @@ def test_a_dead_broker_is_degraded_and_still_ready(rf, settings, tmp_path):
 
     status, body = answer(rf)
 
-    assert (status, body["state"], body["degraded"]) == (200, "degraded", {"broker": "FileExistsError"})
+    assert (status, body["state"], body["degraded"]) == (200, "degraded", {"broker": "NotADirectoryError"})
 
 
 def test_a_late_sweep_is_degraded_and_still_ready(rf, settings):

@@ -65,6 +65,28 @@ def test_sweeps_outbox_and_disk_are_told():
     assert 0 < found["gas_disk_free_ratio",] < 1
 
 
+def test_doorbells_that_wait_are_counted_by_queue(settings, tmp_path):
+    settings.CELERY_BROKER_DIR = tmp_path
+    (tmp_path / "messages").mkdir()
+    for name in ("1_a.annotate.msg", "2_b.annotate.msg", "3_c.control.msg", ".4_d.annotate.msg", "5_e.other.msg"):
+        (tmp_path / "messages" / name).write_text("{}")
+
+    found = samples()
+
+    assert (found["gas_queue_messages", "annotate"], found["gas_queue_messages", "control"]) == (2, 1)
+    assert found["gas_dead_letters",] == 0
+
+
+def test_a_broker_that_is_away_takes_only_its_own_figures(settings, tmp_path):
+    settings.CELERY_BROKER_DIR = tmp_path / "file"
+    settings.CELERY_BROKER_DIR.write_text("")
+
+    found = samples()
+
+    assert ("gas_outbox_lag_seconds",) in found
+    assert ("gas_queue_messages", "annotate") not in found
+
+
 def test_every_registered_collector_is_asked(monkeypatch):
     from prometheus_client.core import GaugeMetricFamily
 

@@ -41,6 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit status 1 with one sentence when it cannot start."""
+        os.umask(0o077)  # other users of this machine have no business with genomes
         try:
             match options["part"]:
                 case None:

@@ -1,0 +1,70 @@
+"""Make the bucket and the queues, each with its dead-letter queue: what GAS needs at AWS.
+
+    python deploy/make_queues.py BUCKET PREFIX ORIGIN
+
+BUCKET is the bucket's name, PREFIX begins the queues' names, ORIGIN is the address of the service
+(https://gas.example.org): from its pages browsers may upload. Credentials, region and endpoint are
+read as every AWS program reads them. Safe to repeat. The bucket is private and encrypted, and
+forgets interrupted uploads after a day.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import boto3
+
+MAX_RECEIVE_COUNT = "10"  # a doorbell that ten workers dropped is worth a look
+
+
+def main() -> None:
+    """Make all of it, and write the settings."""
+    bucket, prefix, origin = sys.argv[1:]
+    make_bucket(bucket, origin)
+    lines = [f"GAS_S3_BUCKET={bucket}"]
+    dead = []
+    for name in ("annotate", "control"):
+        url, dead_url = make_queue(f"{prefix}-{name}")
+        lines.append(f"GAS_SQS_{name.upper()}_URL={url}")
+        dead.append(dead_url)
+    lines.append(f"GAS_SQS_DEAD_LETTER_URLS={','.join(dead)}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def make_queue(name: str) -> tuple[str, str]:
+    """A queue and its dead-letter queue; their URLs."""
+    sqs = boto3.client("sqs")
+    dead_url = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+    dead = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": MAX_RECEIVE_COUNT})
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300", "RedrivePolicy": redrive})
+    return url, dead_url
+
+
+def make_bucket(name: str, origin: str) -> None:
+    """A private bucket that browsers may send to from our pages."""
+    s3: Any = boto3.client("s3")
+    if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        region = s3.meta.region_name
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=name, **place)
+    closed = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=closed)
+    encrypt = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [encrypt]})
+    send = {"AllowedOrigins": [origin], "AllowedMethods": ["POST"], "AllowedHeaders": ["*"], "MaxAgeSeconds": 3600}
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [send]})
+    forget = {
+        "ID": "interrupted uploads",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [forget]})
+
+
+if __name__ == "__main__":
+    main()
