@@ -65,13 +65,21 @@ class Running:
 
     def stop(self) -> int:
         """SIGTERM to the leader, as the supervisor does; return its exit status."""
+        self.ask_to_stop()
+        return self.wait_stopped()
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to the leader alone."""
         if self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise RuntimeError(f"{self.name} did not stop within {STOP_SECONDS:g} s: {self.tail()}") from None
+
+    def wait_stopped(self) -> int:
+        """Wait for the end that was asked for; return the exit status. Raises RuntimeError where it does not come."""
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"{self.name} did not stop within {STOP_SECONDS:g} s: {self.tail()}") from None
         self.signal_group(signal.SIGKILL)
         return int(self.process.returncode)
 
@@ -96,6 +104,16 @@ def processes_with(marker: str) -> list[int]:
                 if marker.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
+
+
+def has_data_limit(pid: int) -> bool:
+    """Whether a process may not take as much memory as it likes."""
+    try:
+        limits = (Path("/proc") / str(pid) / "limits").read_text()
+    except OSError:
+        return False
+    line = next(line for line in limits.splitlines() if line.startswith("Max data size"))
+    return "unlimited" not in line.split()[3]
 
 
 def is_alive(pid: int) -> bool:

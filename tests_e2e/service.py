@@ -27,7 +27,7 @@ import psycopg
 import requests
 
 from tests_e2e.emulators.loopback import PROJECT
-from tests_e2e.processes import READY_SECONDS, Running, processes_with, wait_until
+from tests_e2e.processes import READY_SECONDS, Running, has_data_limit, processes_with, wait_until
 
 # Scaled down from 30, 60, 15 and 20 seconds; the mechanism is the same.
 QUICK_CLOCKS = {
@@ -122,12 +122,10 @@ class Deployment:
         """Stop these programs, or all."""
         chosen = programs or tuple(self.running)
         for program in chosen:
-            if program.process.poll() is None:
-                program.process.terminate()
+            program.ask_to_stop()
+        self.running = [program for program in self.running if program not in chosen]
         for program in chosen:
-            program.stop()
-            if program in self.running:
-                self.running.remove(program)
+            program.wait_stopped()
 
     def kill_all(self) -> None:
         """End everything at once, annotators in groups of their own too."""
@@ -234,8 +232,11 @@ class Deployment:
         return {int(path.name) for found in folder.rglob(job_id) for path in found.iterdir()}
 
     def hold_annotators(self, count: int) -> list[int]:
-        """Stop (SIGSTOP) so many annotators, for a job that takes as long as the test wants; [] where fewer run."""
-        found = self.annotators()
+        """Stop (SIGSTOP) so many annotators, for a job that takes as long as the test wants; [] where fewer run.
+
+        Only those that are confined already: before that, nothing would end them with their worker.
+        """
+        found = [pid for pid in self.annotators() if has_data_limit(pid)]
         if len(found) < count:
             return []
         for pid in found:

@@ -5,6 +5,8 @@ Web, control and beat run for all tests of the process; what else a test starts 
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -107,7 +109,9 @@ def cloud_visitor(cloud: Cloud) -> Visitor:
 
 
 def stop_others(site: Deployment, before: list[Running]) -> None:
-    """Stop what the test started."""
+    """Stop what the test started; annotators that a failed test held would hold up the next one."""
+    for pid in site.annotators():
+        os.kill(pid, signal.SIGCONT)
     others = [program for program in site.running if program not in before]
     if others:
         site.stop(*others)

@@ -37,9 +37,16 @@ def freeze_pool(worker: Running) -> list[int]:
 def test_a_message_lost_with_its_worker_is_sent_again(site: Deployment, visitor: Visitor) -> None:
     worker = site.start_one("annotate")
     freeze_pool(worker)
+    # While they stand still the queue holds this one message; the sweep would go on ringing.
+    sweepers = [program for program in site.running if program.name in {"beat", "control"}]
+    for sweeper in sweepers:
+        sweeper.signal_group(signal.SIGSTOP)
     job = visitor.annotate(small_vcf())
     wait_until(lambda: not site.waiting_messages("annotate"), "the message is taken")
     worker.kill()
+    site.running.remove(worker)
+    for sweeper in sweepers:
+        sweeper.signal_group(signal.SIGCONT)
     assert site.job(job)["attempt"] == 0
     site.start("annotate")
     finish(site, job, attempts=1, crashes=0)
@@ -57,6 +64,7 @@ def test_the_annotator_dies_with_its_worker(site: Deployment, visitor: Visitor) 
     job = visitor.annotate(small_vcf())
     annotator = site.hold_annotator()
     worker.kill()
+    site.running.remove(worker)
     wait_until(lambda: not is_alive(annotator), "the annotator is dead", timeout=10)
     assert site.annotators() == []
     site.start("annotate")

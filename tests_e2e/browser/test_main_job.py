@@ -1,0 +1,103 @@
+"""The main job in a real browser: sign up, confirm, drop a file, watch, download, read."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pysam
+import pytest
+from playwright.sync_api import expect
+
+from tests_e2e.browser.conftest import Screen
+from tests_e2e.inputs import SAMPLE, sample_records, small_vcf
+from tests_e2e.visitor import PASSWORD, make_users
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+
+WAIT_MS = 90_000
+
+
+def sign_up(screen: Screen) -> str:
+    """Make an account by the form and the mail's link; return the address."""
+    page, address = screen.page, f"eve-{uuid4().hex[:8]}@example.org"
+    screen.open("/")
+    screen.open("/accounts/sign-up/")
+    page.get_by_label("Name").fill("Eve Example")
+    page.get_by_label("E-mail").fill(address)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label(re.compile("I agree")).check()
+    page.get_by_role("button", name="Make the account").click()
+    expect(page).to_have_url(re.compile("/sign-up/done/"))
+    link = re.search(r"https?://\S+/accounts/confirm/\S+", screen.mail_to(address))
+    assert link
+    page.goto(link.group())
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("main form button, form.box button").first.click()
+    expect(page).to_have_url(re.compile("/jobs/new"))
+    return address
+
+
+def sign_in(screen: Screen) -> None:
+    """Sign in as a new user."""
+    screen.open("/accounts/sign-in/")
+    screen.page.get_by_label("E-mail").fill(make_users(screen.service)[0])
+    screen.page.get_by_label("Password").fill(PASSWORD)
+    screen.page.locator("form.box button").first.click()
+    expect(screen.page).to_have_url(re.compile("/jobs/"))
+
+
+def send(screen: Screen, name: str, content: bytes) -> None:
+    """Choose a file on the submit page and send it."""
+    screen.open("/jobs/new")
+    screen.page.locator("#file").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+    screen.page.locator("#go").click()
+    expect(screen.page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}/"), timeout=WAIT_MS)
+
+
+def test_from_sign_up_to_the_downloaded_result(screen: Screen, tmp_path: Path) -> None:
+    sign_up(screen)
+    send(screen, SAMPLE.name, SAMPLE.read_bytes())
+    # The page finds out by itself: it is not loaded again by the test.
+    expect(screen.page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
+    with screen.page.expect_download() as downloading:
+        screen.page.locator("a[href$='download/vcf']").first.click()
+    file = tmp_path / "out.vcf.gz"
+    downloading.value.save_as(file)
+    assert downloading.value.suggested_filename.endswith(".vcf.gz")
+    with gzip.open(SAMPLE, "rt") as lines:
+        expected = [line.split("\t")[:5] for line in lines if not line.startswith("#")]
+    with pysam.VariantFile(str(file)) as annotated:
+        found = list(annotated)
+    assert len(found) == sample_records()
+    assert [[r.chrom, str(r.pos), r.id or ".", r.ref, ",".join(r.alts or ())] for r in found] == expected
+    assert all(record.info["CSQ"] for record in found[:50])
+
+
+def test_markup_in_a_file_name_stays_text(screen: Screen) -> None:
+    sign_in(screen)
+    name = "<img src=x onerror=alert(1)>.vcf"
+    send(screen, name, small_vcf(3))
+    expect(screen.page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
+    expect(screen.page.locator("h1")).to_contain_text("<img src=x")
+    screen.open("/jobs/")
+    expect(screen.page.get_by_text("<img src=x").first).to_be_visible()
+
+
+def test_a_file_that_is_no_vcf_fails_with_a_sentence(screen: Screen) -> None:
+    sign_in(screen)
+    send(screen, "notes.vcf", b"These are my notes.\n" * 10)
+    expect(screen.page.locator("#status")).to_have_text("Failed", timeout=WAIT_MS)
+    expect(screen.page.locator("main")).to_contain_text("VCF")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/", "/accounts/sign-in/", "/accounts/sign-up/", "/jobs/", "/jobs/new"])
+def test_no_page_is_wider_than_the_window(screen: Screen, path: str, width: int) -> None:
+    if path.startswith("/jobs"):
+        sign_in(screen)
+    screen.page.set_viewport_size({"width": width, "height": 900})
+    screen.open(path)
+    assert screen.page.evaluate("() => document.documentElement.scrollWidth") <= width

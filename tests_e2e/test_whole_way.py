@@ -1,0 +1,150 @@
+"""The whole way, the same in each profile: sign up, confirm, submit, wait, download, read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow.parquet
+import pysam
+import pytest
+
+from tests_e2e import deployments
+from tests_e2e.emulators.smtp import SmtpSink
+from tests_e2e.inputs import SAMPLE, read_bench
+from tests_e2e.processes import wait_until
+from tests_e2e.service import Deployment
+from tests_e2e.visitor import PASSWORD, Visitor, new_visitor, wait_for_text
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("whole_way")]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A running service, and where its mails arrive."""
+
+    service: Deployment
+    sink: SmtpSink | None
+
+    def mail_to(self, address: str, subject: str) -> EmailMessage:
+        """Wait for the mail to an address whose subject has these words."""
+
+        def find() -> EmailMessage | None:
+            mails = self.sink.messages if self.sink else self.service.mails_about(address)
+            fitting = [mail for mail in mails if address in str(mail["To"]) and subject in str(mail["Subject"])]
+            return fitting[0] if fitting else None
+
+        found: EmailMessage = wait_until(find, f"a mail to {address} about {subject!r}")
+        return found
+
+
+@pytest.fixture(scope="module", params=["local", pytest.param("emulated", marks=pytest.mark.postgres)])
+def profile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile]:
+    """Everything runs, as `manage.py run` would start it."""
+    folder = tmp_path_factory.mktemp(request.param) / "var"
+    with ExitStack() as stack:
+        if request.param == "local":
+            sink = None
+            service = stack.enter_context(deployments.local(request.getfixturevalue("templates"), folder))
+        else:
+            sink = stack.enter_context(SmtpSink())
+            server = request.getfixturevalue("postgres")
+            doors = deployments.Doors(request.getfixturevalue("aws_process"), server, sink.port)
+            templates = request.getfixturevalue("postgres_templates")
+            service = stack.enter_context(deployments.emulated(templates, doors, folder))
+        service.start("web", "annotate", "control", "beat")
+        yield Profile(service, sink)
+        service.check_invariants()
+
+
+@pytest.fixture(scope="module")
+def account(profile: Profile) -> tuple[Visitor, str]:
+    """A visitor who signed up by the form and confirmed by the mail's link; and their address."""
+    visitor = Visitor(profile.service.url)
+    address = f"ann-{uuid4().hex[:8]}@example.org"
+    person = {"name": "Ann Example", "email": address, "institution": "Institute", "password": PASSWORD}
+    answer = visitor.post("/accounts/sign-up/", **person, consent="on")
+    assert answer.url.endswith("/accounts/sign-up/done/"), answer.text
+    text = profile.mail_to(address, "").get_content()
+    link = re.search(r"https?://\S+/accounts/confirm/\S+", text)
+    assert link, text
+    confirmed = visitor.post(link.group(), password=PASSWORD)
+    assert confirmed.url.endswith("/jobs/new"), confirmed.text
+    return visitor, address
+
+
+def records_of(file: Path) -> list[str]:
+    """The first seven columns and the sample columns of each record: what must not change."""
+    with gzip.open(file, "rt") as lines:
+        columns = [line.rstrip("\n").split("\t") for line in lines if not line.startswith("#")]
+    return ["\t".join(record[:7] + record[8:]) for record in columns]
+
+
+def test_from_sign_up_to_a_result_that_other_tools_read(
+    profile: Profile, account: tuple[Visitor, str], tmp_path: Path
+) -> None:
+    visitor, address = account
+    job = visitor.annotate(SAMPLE.read_bytes(), SAMPLE.name)
+    wait_for_text(visitor, job, "download/vcf")
+    vcf = visitor.download(job, "vcf", tmp_path / "out.vcf.gz")
+    visitor.download(job, "vcf_index", tmp_path / "out.vcf.gz.tbi")
+    assert records_of(vcf) == records_of(SAMPLE)
+    with pysam.VariantFile(str(vcf)) as annotated:
+        form = (annotated.header.info["CSQ"].description or "").partition("Format: ")[2].rstrip('"').split("|")
+        first = next(annotated.fetch("chr19"))
+        entries = [entry.split("|") for entry in first.info["CSQ"]]
+        assert {len(entry) for entry in entries} == {len(form)}
+        assert form[:4] == ["Allele", "Consequence", "IMPACT", "SYMBOL"]
+        middle = list(annotated.fetch("chr19", 10_000_000, 20_000_000))
+    positions = [int(record.split("\t")[1]) for record in records_of(SAMPLE)]
+    assert [record.pos for record in middle] == [pos for pos in positions if 10_000_000 < pos <= 20_000_000]
+    table = pyarrow.parquet.read_table(visitor.download(job, "parquet", tmp_path / "out.parquet"))
+    assert table.num_rows >= len(positions)
+    summary = json.loads(visitor.download(job, "summary", tmp_path / "summary.json").read_text())
+    assert summary
+    assert visitor.download(job, "tsv", tmp_path / "out.tsv").stat().st_size > 0
+    assert job in profile.mail_to(address, "Done").get_content()
+
+
+def test_what_one_user_has_another_does_not_find(profile: Profile, account: tuple[Visitor, str]) -> None:
+    visitor, _ = account
+    job = visitor.annotate(SAMPLE.read_bytes(), SAMPLE.name)
+    profile.service.wait_for_job(job)
+    stranger = new_visitor(profile.service)
+    for path in (job, f"{job}live", f"{job}download/vcf", f"{job}input"):
+        assert stranger.get(path).status_code == 404, path
+        assert visitor.get(path).status_code == 200, path
+
+
+def test_a_mitochondrial_file_of_an_old_version_is_annotated(
+    profile: Profile, account: tuple[Visitor, str], tmp_path: Path
+) -> None:
+    content = read_bench("gas_free_1.vcf")
+    if content is None:
+        pytest.skip("the course system's sample uploads are not beside the project")
+    visitor, _ = account
+    job = visitor.annotate(content, "gas_free_1.vcf")
+    assert profile.service.wait_for_job(job)["status"] == "completed"
+    vcf = visitor.download(job, "vcf", tmp_path / "out.vcf.gz")
+    (tmp_path / "in.vcf.gz").write_bytes(gzip.compress(content))
+    assert records_of(vcf) == records_of(tmp_path / "in.vcf.gz")
+
+
+def test_a_file_of_another_assembly_fails_with_a_sentence_about_it(
+    profile: Profile, account: tuple[Visitor, str]
+) -> None:
+    content = read_bench("gas_premium_1.vcf")
+    if content is None:
+        pytest.skip("the course system's sample uploads are not beside the project")
+    visitor, address = account
+    job = visitor.annotate(content, "gas_premium_1.vcf")
+    assert profile.service.wait_for_job(job)["status"] == "failed"
+    assert "assembly" in visitor.get(job).text
+    assert "assembly" in profile.mail_to(address, "Failed").get_content()
