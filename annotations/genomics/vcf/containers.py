@@ -96,7 +96,8 @@ class Packed:
         for piece in unpack():
             self.unpacked += len(piece)
             self._check_size()
-            yield piece
+            if piece:
+                yield piece
 
     def _check_size(self) -> None:
         limits = self.limits

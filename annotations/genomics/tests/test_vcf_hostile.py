@@ -1,0 +1,67 @@
+"""Hostile files, each through the command as the service runs it: refused, soon, in little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from annotations.genomics.tests.hostile import HOSTILE
+from annotations.genomics.tests.made import PROJECT, build_mitochondrion
+
+CPU_SECONDS = 5.0
+MEMORY_KB = 300_000
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("references")
+    build_mitochondrion(folder)
+    # Whatever has to be compiled is compiled here and not inside a measured run.
+    good = folder / "good.vcf"
+    HOSTILE["nul_in_a_field"][1](good)
+    good.write_bytes(good.read_bytes().replace(b"rs\x00", b"rs1"))
+    code, _, _, _ = run(good, folder, folder / "good")
+    assert code == 0
+    return folder
+
+
+def run(path: Path, references: Path, folder: Path) -> tuple[int, str, float, int]:
+    """(exit code, stderr, CPU seconds, largest resident size in kB) of one run of the command."""
+    folder.mkdir()
+    outputs = {"output": "out.vcf.gz", "parquet": "out.parquet", "tsv": "out.tsv", "skipped": "skipped.tsv"}
+    options = [f"--{name}={folder / file}" for name, file in outputs.items()]
+    command = [sys.executable, "-m", "annotations.genomics", "annotate", str(path), "--reference=mito", *options]
+    environment = os.environ | {"GAS_REFERENCES_DIR": str(references), "PYTHONPATH": str(PROJECT)}
+    with (folder.parent / f"{folder.name}.stderr").open("w+") as stderr:
+        child = subprocess.Popen(
+            [*command, f"--failure={folder.parent / folder.name}.json"],
+            stdout=subprocess.DEVNULL, stderr=stderr, env=environment,
+        )  # fmt: skip
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        return child.returncode, stderr.read(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_soon_and_in_little_memory(name: str, references: Path, tmp_path: Path) -> None:
+    expected, write = HOSTILE[name]
+    path = tmp_path / "input.vcf"
+    write(path)
+    begun = time.monotonic()
+    code, stderr, cpu, memory = run(path, references, tmp_path / "out")
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert code == 2, stderr
+    assert report["code"] in (expected, *(("no_fileformat", "not_vcf") if expected == "not_vcf_or_header" else ()))
+    assert stderr.strip() == report["sentence"]
+    assert len(stderr.splitlines()) == 1
+    assert stderr.isprintable() or stderr.strip().isprintable()
+    assert list((tmp_path / "out").iterdir()) == []
+    assert cpu < CPU_SECONDS, f"{cpu} s of CPU, {time.monotonic() - begun} s in all"
+    assert memory < MEMORY_KB, f"{memory} kB"
