@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.codons import STOP
+from annotations.genomics.consequence.codons import UNKNOWN as ANY_RESIDUE
 from annotations.genomics.consequence.reading import (
     ALT_RESIDUES,
     REF_RESIDUES,
@@ -98,7 +99,9 @@ def put_places(out: Any, at: int, first: int, codon: int, last: int, last_codon:
 
 @compiled
 def put_unchanged(out: Any, at: int, residues: Any, size: int, codon: int) -> int:
-    """`Leu5=`, `LeuVal5=`; nothing for no residue."""
+    """`Leu5=`, `LeuVal5=`; nothing for no residue, or one that is not known."""
+    if find_letter(residues, size, ANY_RESIDUE) >= 0:
+        return at
     if size == 0:
         return at
     for i in range(size):

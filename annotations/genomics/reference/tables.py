@@ -116,9 +116,9 @@ def split_at_slips(exons: Sequence[Span], cds: Sequence[Span]) -> tuple[tuple[Sp
     """
     pieces = list(exons)
     slipped = False
-    for (_, end), (start, _) in pairwise(cds):
+    for (first, end), (start, last) in pairwise(cds):
         for number, (exon_start, exon_end) in enumerate(pieces):
-            if exon_start < end <= exon_end and exon_start <= start < exon_end and end != start:
+            if exon_start <= first and last <= exon_end and end != start:
                 pieces[number : number + 1] = [(exon_start, end), (start, exon_end)]
                 slipped = True
                 break
