@@ -51,7 +51,8 @@ class Heartbeat:
         self._loss: Loss | None = None
         self._ended = Event()
         self._thread = Thread(target=self._beat, name=f"heartbeat-{claim}", daemon=True)
-        # From before the lease was written, by our own clock: errs to the safe side.
+        # By our own clock, a moment after the lease was written; what is at stake is an early end of
+        # useless work, for the attempt fences the rest.
         self._renewed_at = monotonic()
         self._stored = self.progress
 

@@ -268,7 +268,8 @@ def run_again(
         _check_quota(owner)
         # Locked, so that the upload does not go with its last job while this one is made.
         upload = Upload.objects.select_for_update().filter(pk=job.upload_id, owner=user).first()
-        if upload is None or upload.status != UploadStatus.CONSUMED:
+        is_there = Job.objects.filter(pk=job.pk).exists()
+        if upload is None or upload.status != UploadStatus.CONSUMED or not is_there:
             raise RefusedError("upload_unknown", "The file of this job is not there any more. Upload it again.")
         again = _open(upload, submission_key, chosen, chosen_options, name=job.name, rerun_of=job)
     again.refresh_from_db()
@@ -282,7 +283,7 @@ def delete_job(user: User, job: Job) -> None:
     """
     with transaction.atomic():
         # Rows are locked in one order everywhere: user, upload, job.
-        Upload.objects.select_for_update().get(pk=job.upload_id)
+        list(Upload.objects.select_for_update().filter(pk=job.upload_id))
         if not Job.objects.filter(pk=job.pk, owner=user).exists():
             return
         transitions.cancel(job.pk, by="owner")

@@ -156,7 +156,9 @@ def complete(claim: Claim, finished: Finished) -> bool:
         changes = {"reference_digest": finished.reference_digest, "records_done": finished.records_total}
         # Locked, so that a change of plan comes either before this reading or after the result is there;
         # and first, because rows are locked in one order everywhere: user, upload, job.
-        owner = User.objects.select_for_update(no_key=True).get(pk=claim.owner_id)
+        owner = User.objects.select_for_update(no_key=True).filter(pk=claim.owner_id).first()
+        if owner is None:  # erased, and the job with them
+            return False
         if not _end(_fence(claim), JobStatus.RUNNING, JobStatus.COMPLETED, **changes):
             return _ended_by(claim, JobStatus.COMPLETED)
         hot = plans.limits(owner).hot_retention

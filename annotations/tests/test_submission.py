@@ -314,6 +314,19 @@ def test_deleting_a_running_job_fences_its_worker(user, claim, job):
     assert area("results").keys("", 10) == []
 
 
+def test_a_second_click_on_delete_changes_nothing(user, job):
+    submission.delete_job(user, job)
+    sweep.run()
+    submission.delete_job(user, job)
+    assert not Upload.objects.exists()
+
+
+def test_a_job_that_was_deleted_is_not_run_again(user, job):
+    submission.run_again(user, job, "again")
+    submission.delete_job(user, job)
+    assert refusal(submission.run_again, user, job, "once more") == "upload_unknown"
+
+
 def test_a_stranger_deletes_nothing(make_user, job):
     submission.delete_job(make_user(), job)
     assert Job.objects.filter(pk=job.pk, status=JobStatus.PENDING).exists()
