@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one line for each hostile file)
 """Makes files that were built to exhaust memory, disk or patience, or to slip something past."""
 
 from __future__ import annotations

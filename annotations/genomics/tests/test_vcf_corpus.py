@@ -34,15 +34,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+def check_refusal(error: AnnotationError, folder: Path) -> None:
+    assert error.message.strip().endswith(".")
+    assert "\n" not in error.message
+    assert not list(folder.iterdir())
+
+
 def outcome(path: Path, reference: Path, folder: Path) -> str:
     """ "annotated" or the code of the refusal; checks what must hold in both cases."""
     output = folder / "out.vcf.gz"
     try:
         receipt = annotate(Request(path, reference, output, is_overwriting=True))
     except AnnotationError as error:
-        assert error.message.strip().endswith(".")
-        assert "\n" not in error.message
-        assert not list(folder.iterdir())
+        check_refusal(error, folder)
         return error.code
     given = [line for line in path.read_bytes().replace(b"\r\n", b"\n").split(b"\n") if line and line[:1] != b"#"]
     answer = [line for line in unpack_gzip(output.read_bytes()).split(b"\n") if line and line[:1] != b"#"]
