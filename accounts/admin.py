@@ -9,9 +9,16 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from social_django.models import Association, Nonce, UserSocialAuth
 
 from accounts import plans
 from accounts.models import Consent, Invitation, Plan, Registration, User
+
+
+# Nobody links identities or reads the keys of second factors by hand.
+for _model in (TOTPDevice, UserSocialAuth, Nonce, Association):
+    admin.site.unregister(_model)
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run

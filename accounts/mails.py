@@ -23,6 +23,8 @@ SUBJECTS = {
     "confirm": "Confirm your address for GAS",
     "account_exists": "You have a GAS account already",
     "password_reset": "Choose a new password for GAS",
+    "identity_linked": "A way to sign in was added to your GAS account",
+    "identity_unlinked": "A way to sign in was removed from your GAS account",
     "password_changed": "Your GAS password was changed",
     "payment_failed": "A payment for GAS Premium failed",
     "payment_reminder": "GAS Premium ends soon: a payment is missing",

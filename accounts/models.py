@@ -131,7 +131,9 @@ class Registration(models.Model):
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=150)
     institution = models.CharField(max_length=200, blank=True)
-    password = models.CharField(max_length=128)  # hashed
+    password = models.CharField(max_length=128)  # hashed; unusable where an identity stands for it
+    provider = models.CharField(max_length=32, blank=True, default="")
+    uid = models.CharField(max_length=255, blank=True, default="")
     terms_version = models.CharField(max_length=16)
     tries = models.PositiveSmallIntegerField(default=0)  # wrong passwords at the confirmation
     created_at = models.DateTimeField(auto_now_add=True)

@@ -14,11 +14,13 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from social_django.models import UserSocialAuth
 
 from accounts.models import Consent, Invitation, Registration, User, with_address
 from gas import clock, outbox
 
 SALT = "accounts.registration"
+BACKEND = "django.contrib.auth.backends.ModelBackend"  # who makes an account is signed in by it
 # Mails one address may be sent by people who write it into the sign-up form.
 MAX_OPEN_PER_ADDRESS = 5
 MAX_TRIES = 10
@@ -30,12 +32,13 @@ class ConfirmationError(Exception):
 
 @dataclass(frozen=True)
 class Applicant:
-    """What somebody wrote into the sign-up form."""
+    """What somebody wrote into the sign-up form; `identity` is (provider, subject) where one stands for a password."""
 
     email: str
     name: str
     institution: str
-    password: str
+    password: str | None
+    identity: tuple[str, str] | None = None
 
 
 def register(applicant: Applicant) -> None:
@@ -57,6 +60,8 @@ def register(applicant: Applicant) -> None:
             name=applicant.name.strip(),
             institution=applicant.institution.strip(),
             password=hashed,
+            provider=applicant.identity[0] if applicant.identity else "",
+            uid=applicant.identity[1] if applicant.identity else "",
             terms_version=settings.TERMS_VERSION,
             expires_at=now + timedelta(hours=settings.REGISTRATION_HOURS),
         )
@@ -91,26 +96,59 @@ def confirm(registration: Registration, password: str) -> User:
     Registration.objects.filter(pk=registration.pk).update(tries=F("tries") + 1)
     if not check_password(password, registration.password):
         raise ConfirmationError("This is not the password you chose when you signed up. Try again, or sign up anew.")
-    try:
-        with transaction.atomic():
-            return _make_user(registration)
-    except IntegrityError:
-        raise ConfirmationError(
-            "There is an account with this address already. Sign in, or reset the password."
-        ) from None
+    return _make_user(registration)
+
+
+def confirm_by_identity(registration: Registration, identity: tuple[str, str]) -> User:
+    """Make the user of a registration by the identity it was made with; raises ConfirmationError for another."""
+    if not registration.provider or (registration.provider, registration.uid) != identity:
+        raise ConfirmationError("This link belongs to another sign-up. Begin again.")
+    return _make_user(registration)
+
+
+def make_vouched(applicant: Applicant) -> User:
+    """Make a user at once: the identity's provider vouches for the address. Raises ConfirmationError."""
+    if settings.SIGNUP == "invite" and not Invitation.objects.filter(with_address(applicant.email)).exists():
+        raise ConfirmationError("Accounts here are by invitation, and this address is not invited.")
+    now = clock.database_now()
+    registration = Registration(
+        email=User.objects.normalize_email(applicant.email),
+        name=applicant.name.strip(),
+        institution=applicant.institution.strip(),
+        password=make_password(None),
+        provider=applicant.identity[0] if applicant.identity else "",
+        uid=applicant.identity[1] if applicant.identity else "",
+        terms_version=settings.TERMS_VERSION,
+        created_at=now,
+        expires_at=now,
+    )
+    return _make_user(registration)
 
 
 def _make_user(registration: Registration) -> User:
-    now = clock.database_now()
+    """One transaction: the user, the consent, the identity. Raises ConfirmationError if the address is taken."""
+    try:
+        with transaction.atomic():
+            return _write_user(registration)
+    except IntegrityError:
+        raise ConfirmationError(
+            "There is an account with this address already. Sign in the way you did before; "
+            "then you can link other ways under Profile, Security."
+        ) from None
+
+
+def _write_user(registration: Registration) -> User:
     user = User(
         email=registration.email,
         name=registration.name,
         institution=registration.institution,
         password=registration.password,
-        email_confirmed_at=now,
+        email_confirmed_at=clock.database_now(),
     )
     user.save(force_insert=True)
     Consent.objects.create(user=user, terms_version=registration.terms_version, agreed_at=registration.created_at)
+    if registration.provider:
+        UserSocialAuth.objects.create(user=user, provider=registration.provider, uid=registration.uid, extra_data={})
     Registration.objects.filter(with_address(registration.email)).delete()
     Invitation.objects.filter(with_address(registration.email)).delete()
     return user

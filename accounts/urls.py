@@ -32,6 +32,7 @@ urlpatterns = [
     path("password/change/done/", views.password_change_done, name="password_change_done"),
     path("profile/", views.profile, name="profile"),
     path("plan/", views.plan, name="plan"),
+    path("with/", include("accounts.identities.urls")),
     path("security/", include("accounts.security.urls")),
     path("billing/", include("accounts.billing.urls")),
     path("delete/", include("accounts.erasure.urls")),

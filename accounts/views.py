@@ -30,11 +30,10 @@ from accounts.forms import (
     SignInForm,
     SignUpForm,
 )
+from accounts.identities.pipeline import PENDING
 from accounts.models import Plan, User
 from accounts.security import sessions
 from gas import outbox
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @sensitive_post_parameters("password")
@@ -49,7 +48,11 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         registration.register(form.applicant())
         return redirect("accounts:sign_up_done")
-    return render(request, "accounts/sign_up.html", {"form": form, "signup": settings.SIGNUP})
+    return render(
+        request,
+        "accounts/sign_up.html",
+        {"form": form, "signup": settings.SIGNUP, "providers": settings.IDENTITY_PROVIDERS},
+    )
 
 
 @require_safe
@@ -65,17 +68,40 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     found = registration.find(token)
     if found is None:
         return render(request, "accounts/confirm_gone.html", status=404)
+    if found.provider:
+        return _confirm_by_identity(request, found)
     form = ConfirmForm(request.POST or None)
     if form.is_valid():
         try:
-            user = registration.confirm(found, form.cleaned_data["password"])
+            return _enter(request, registration.confirm(found, form.cleaned_data["password"]))
         except registration.ConfirmationError as error:
             form.add_error("password", str(error))
-        else:
-            login(request, user, backend=BACKEND)
-            messages.success(request, "Your account is ready.")
-            return redirect("annotations:submit")
     return render(request, "accounts/confirm.html", {"form": form, "email": found.email})
+
+
+def _confirm_by_identity(request: HttpRequest, found: registration.Registration) -> HttpResponse:
+    """The provider stands for the password: this browser must have come from it under the same identity."""
+    pending = request.session.get(PENDING) or {"provider": "", "uid": ""}
+    identity = (pending["provider"], pending["uid"])
+    is_here = identity == (found.provider, found.uid)
+    if request.method == "POST" and is_here:
+        try:
+            user = registration.confirm_by_identity(found, identity)
+        except registration.ConfirmationError as error:
+            messages.error(request, str(error))
+            return redirect("accounts:sign_in")
+        del request.session[PENDING]
+        return _enter(request, user)
+    title = settings.IDENTITY_PROVIDERS.get(found.provider, found.provider)
+    context = {"email": found.email, "provider": found.provider, "title": title, "is_here": is_here}
+    return render(request, "accounts/identities/confirm.html", context)
+
+
+def _enter(request: HttpRequest, user: User) -> HttpResponse:
+    """Sign a new user in."""
+    login(request, user, backend=registration.BACKEND)
+    messages.success(request, "Your account is ready.")
+    return redirect("annotations:submit")
 
 
 class SignIn(auth_views.LoginView):
@@ -84,6 +110,10 @@ class SignIn(auth_views.LoginView):
     form_class = SignInForm
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The form, and the providers that are configured."""
+        return {**super().get_context_data(**kwargs), "providers": settings.IDENTITY_PROVIDERS}
 
 
 sign_out = auth_views.LogoutView.as_view()

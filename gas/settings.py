@@ -79,6 +79,9 @@ WSGI_APPLICATION = "gas.wsgi.application"
 APPEND_SLASH = True
 
 INSTALLED_APPS = [
+    "django_otp",  # before accounts, which takes these apps' pages out of the admin
+    "django_otp.plugins.otp_totp",
+    "social_django",
     "gas",
     "accounts",
     "annotations",
@@ -92,9 +95,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "storages",
     "axes",
-    "django_otp",
-    "django_otp.plugins.otp_totp",
-    "social_django",
 ]
 
 MIDDLEWARE = [

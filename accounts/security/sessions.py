@@ -56,13 +56,9 @@ def _note(request: HttpRequest) -> None:
 
 def _new(request: HttpRequest, now: datetime) -> SignIn:
     browser = request.headers.get("User-Agent", "")[:200]
-    return SignIn.objects.create(
-        user_id=request.user.pk,
-        session_key=request.session.session_key,
-        browser=browser,
-        created_at=now,
-        last_seen_at=now,
-    )
+    # The row may be there already: what an answer of 5xx put into the session is not saved.
+    values = {"user_id": request.user.pk, "browser": browser, "created_at": now, "last_seen_at": now}
+    return SignIn.objects.update_or_create(session_key=request.session.session_key, defaults=values)[0]
 
 
 def own_id(request: HttpRequest) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import segno
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +13,8 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from social_django.models import UserSocialAuth
 
 from accounts.access import signed_in
 from accounts.security import fresh, second_factor, sessions, tokens
@@ -36,7 +39,13 @@ def security(request: HttpRequest) -> HttpResponse:
         {"row": row, "name": sessions.browser_name(row.browser), "is_own": str(row.pk) == own}
         for row in sessions.listed(user)
     ]
+    linked = list(UserSocialAuth.objects.filter(user=user).order_by("pk"))
+    taken = {row.provider for row in linked}
     context = {
+        "identities": [
+            {"row": row, "title": settings.IDENTITY_PROVIDERS.get(row.provider, row.provider)} for row in linked
+        ],
+        "linkable": {name: title for name, title in settings.IDENTITY_PROVIDERS.items() if name not in taken},
         "sessions": listed,
         "codes_left": second_factor.codes_left(user),
         "tokens": tokens.working(user),

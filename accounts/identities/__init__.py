@@ -1,0 +1,1 @@
+"""Signing in through others: Globus, ORCID, Google, GitHub, any OpenID Connect provider."""
