@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import IO
 
@@ -116,14 +117,30 @@ def prepare_reference(say: Say) -> None:
             "build it with manage.py reference, or set GAS_DEFAULT_REFERENCE to one that is."
         )
     say("Building the demo reference (GRCh38, chromosomes 19 and M); this is done once.")
-    # In a process of its own: the compiler's memory goes with it.
-    command = [sys.executable, "-m", settings.ANNOTATOR, "reference", "build", name, *settings.DEMO_REFERENCE_SOURCES]
+    reason = _run_annotator("reference", "build", name, *settings.DEMO_REFERENCE_SOURCES)
+    if reason:
+        raise StartupError(f"The demo reference could not be built from {settings.BASE_DIR}/reference: {reason}")
+
+
+def prepare_annotator(say: Say) -> None:
+    """Compile the annotator's loops, if that was not done: the first job should not wait for it."""
+    notice = threading.Timer(3, say, ["Compiling the annotator for this machine; this is done once for each version."])
+    notice.start()
+    reason = _run_annotator("warm")
+    notice.cancel()
+    if reason:
+        raise StartupError(f"The annotator does not run on this machine: {reason}")
+
+
+def _run_annotator(*arguments: str) -> str:
+    """Run the annotator in a process of its own, so that the compiler's memory goes with it; its error, or ""."""
     folders = {"GAS_VAR_DIR": str(settings.VAR_DIR), "GAS_REFERENCES_DIR": str(settings.REFERENCES_DIR)}
     environment = os.environ | folders | {"PYTHONPATH": str(settings.BASE_DIR)}
-    built = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if built.returncode:
-        reason = (built.stderr.strip().splitlines() or [f"status {built.returncode}"])[-1]
-        raise StartupError(f"The demo reference could not be built from {settings.BASE_DIR}/reference: {reason}")
+    command = [sys.executable, "-m", settings.ANNOTATOR, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if not done.returncode:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
 
 
 def demo_account() -> tuple[str, str] | None:

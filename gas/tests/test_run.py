@@ -74,7 +74,7 @@ def children_of(session):
 def prepared(tmp_path_factory):
     """A state folder that is ready for a start."""
     var = tmp_path_factory.mktemp("state")
-    process = start(var, "prepare")
+    process = start(var, "prepare")  # compiles the annotator, unless NUMBA_CACHE_DIR has it compiled
     said, _ = process.communicate(timeout=180)
     assert process.returncode == 0, said
     return var

@@ -131,6 +131,13 @@ def test_demo_files_that_are_missing_are_told(settings, tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
+def test_an_annotator_that_does_not_run_is_told(settings):
+    settings.ANNOTATOR = "gas.nothing_of_that_name"
+
+    with pytest.raises(StartupError, match=r"The annotator does not run on this machine: .*nothing_of_that_name"):
+        startup.prepare_annotator(print)
+
+
 def test_the_demo_account_is_for_the_local_profile_only(settings):
     settings.IS_LOCAL = False
 

@@ -71,6 +71,7 @@ def prepare() -> None:
     startup.require_settings()
     startup.prepare_database()
     startup.collect_static_files()
+    startup.prepare_annotator(lambda text: say("run", text))
     startup.prepare_reference(lambda text: say("run", text))
 
 
