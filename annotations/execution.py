@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, current_thread, main_thread
 from time import monotonic
 from uuid import UUID
 
@@ -60,6 +62,11 @@ def run_next() -> bool:
         return False
     if stopping.seconds() is not None:
         return False
+    with _sigterm_asks_for_a_stop():
+        return _claim_and_run()
+
+
+def _claim_and_run() -> bool:
     claim = transitions.claim_next(transitions.worker_name())
     if claim is None:
         return False
@@ -124,8 +131,7 @@ class _Attempt:
 
     def _check(self) -> None:
         self._heartbeat.check()
-        asked = stopping.seconds()
-        if asked is not None and asked > settings.GRACE_SECONDS:
+        if _grace_is_over():
             raise StoppingError
 
 
@@ -197,11 +203,38 @@ def _patiently(move: Callable[[], bool]) -> bool:
             return move()
         except (OperationalError, InterfaceError):
             connection.close()
-            asked = stopping.seconds()
-            if monotonic() > ends or (asked is not None and asked > settings.GRACE_SECONDS):
+            if monotonic() > ends or _grace_is_over():
                 raise
             logger.warning("The database did not answer; trying again.")
             Event().wait(1)
+
+
+# --- Stops -------------------------------------------------------------------------------------
+_signalled_at: list[float] = []  # when this very process got SIGTERM
+
+
+@contextmanager
+def _sigterm_asks_for_a_stop() -> Iterator[None]:
+    """A SIGTERM to this pool process waits until the job is finished or given back, then has its effect.
+
+    Celery's main process shares its own with us (gas.stopping), but systemd, for one, signals the
+    whole group; dying on the spot would look like a crash of the job.
+    """
+    if current_thread() is not main_thread():  # signals are not ours to handle
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: _signalled_at.append(monotonic()))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        if _signalled_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _grace_is_over() -> bool:
+    asked = [stopping.seconds(), *(monotonic() - moment for moment in _signalled_at[:1])]
+    return any(seconds is not None and seconds > settings.GRACE_SECONDS for seconds in asked)
 
 
 # --- The worker's disk -------------------------------------------------------------------------

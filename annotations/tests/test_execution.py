@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Callable
@@ -157,6 +158,24 @@ def test_a_stop_lets_a_short_job_finish_within_the_grace(job, settings, monkeypa
 
     monkeypatch.setattr(transitions, "claim_next", claim_and_ask)
     assert run(job).status == JobStatus.COMPLETED
+
+
+def test_a_sigterm_to_the_pool_process_gives_the_job_back_before_it_has_its_effect(
+    job, stand_in, settings, monkeypatch
+):
+    stand_in(SLEEPER)
+    settings.GRACE_SECONDS = 0.0
+    ended: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    monkeypatch.setattr(execution, "_signalled_at", [])
+    try:
+        pid = when_it_sleeps(settings, monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        run(job)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (job.status, job.crashes, kinds(job)[-1]) == (JobStatus.PENDING, 0, "stopping")
+    assert is_gone(pid())
+    assert ended == [signal.SIGTERM]
 
 
 def test_a_worker_that_stops_claims_nothing(job, monkeypatch):
