@@ -182,3 +182,23 @@ def test_a_recall_that_died_before_its_end_is_closed_when_the_message_is_heard_a
     assert Recall.objects.get().gathered_at is None
     follow_plan.follow(premium)
     assert Recall.objects.get().gathered_at is not None
+
+
+def test_an_upgrade_that_is_taken_back_half_way_stops_asking(user, make_result, monkeypatch):
+    for _ in range(3):
+        go_cold(make_result(user))
+    monkeypatch.setattr(recalls.batches, "__defaults__", (1,))
+    lots = []
+    begin = transitions.begin_restoring
+
+    def downgrade_at_the_second(batch, recall):
+        lots.append(batch)
+        if len(lots) == 2:
+            set_plan(user, PlanCode.FREE, deliver=False)
+        return begin(batch, recall)
+
+    monkeypatch.setattr(transitions, "begin_restoring", downgrade_at_the_second)
+    set_plan(user, PlanCode.PREMIUM)
+    assert len(lots) == 2
+    assert Result.objects.filter(storage=StorageState.COLD).count() == 1
+    assert Recall.objects.get().gathered_at is not None

@@ -60,6 +60,9 @@ def make_result(user):
     assert transitions.complete(claim, Finished(outputs, {}, 1, 1, 0, "digest"))
     return Result.objects.get(pk=job.pk)
 
+def make_user(address):
+    return User.objects.create_user(address, name="Someone")
+
 def user_of(address):
     return User.objects.get(email=address)
 

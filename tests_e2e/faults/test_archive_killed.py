@@ -6,6 +6,7 @@ A kill leaves a turn of 20 s and a lease of a minute behind; the tests let both 
 from __future__ import annotations
 
 import signal
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,6 @@ from tests_e2e.deployments import Doors, Templates
 from tests_e2e.emulators.control import AwsControl
 from tests_e2e.faults import archive
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import make_users
 
 pytestmark = pytest.mark.e2e
 
@@ -120,10 +120,14 @@ def everywhere(points: list[str], on_files: list[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("where", "point"), cases)
 
 
+def new_address() -> str:
+    return f"{uuid.uuid4().hex[:10]}@example.org"
+
+
 def die(site: Deployment, user: str, code: str, point: str) -> None:
     """Run the code until the point kills it."""
     (site.folder / "faults" / point.partition(":")[0]).unlink(missing_ok=True)
-    done = archive.run(site, f"user = user_of({user!r})\nresult = make_result(user)\n{code}", fault=point)
+    done = archive.run(site, f"user = make_user({user!r})\nresult = make_result(user)\n{code}", fault=point)
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 
@@ -134,7 +138,7 @@ def afterwards(site: Deployment, user: str, code: str = "settle()") -> dict[str,
 
 @everywhere(GOING, ["archive_after_copy:1", "archive_after_cold"])
 def test_a_kill_on_the_way_to_the_archive_loses_nothing_and_the_next_sweep_ends_it(site, point):
-    user = make_users(site)[0]
+    user = new_address()
     die(site, user, "time_is_up(result)\nsweep.sweep()", point)
     found = afterwards(site, user)
     assert found["then"] == ("cold" if point in COLD_OR_ON_ITS_WAY else "archiving")
@@ -144,7 +148,7 @@ def test_a_kill_on_the_way_to_the_archive_loses_nothing_and_the_next_sweep_ends_
 
 @everywhere(["archive_before_copy", "archive_after_verified:2", "archive_after_cold"], [])
 def test_an_upgrade_after_a_kill_on_the_way_ends_hot(site, point):
-    user = make_users(site)[0]
+    user = new_address()
     die(site, user, "time_is_up(result)\nsweep.sweep()", point)
     found = afterwards(site, user, UPGRADE)
     assert found["true_then"]
@@ -153,7 +157,7 @@ def test_an_upgrade_after_a_kill_on_the_way_ends_hot(site, point):
 
 @everywhere(COMING, ["restore_after_return"])
 def test_a_kill_on_the_way_back_loses_nothing_and_the_next_sweep_ends_it(site, point):
-    user = make_users(site)[0]
+    user = new_address()
     code = "time_is_up(result)\nsweep.sweep()\nset_plan(user, 'premium')\nsweep.sweep()\ntime_passes()\nsweep.sweep()"
     die(site, user, code, point)
     found = afterwards(site, user)
@@ -164,6 +168,6 @@ def test_a_kill_on_the_way_back_loses_nothing_and_the_next_sweep_ends_it(site, p
 
 @everywhere(["delete_after_cold_object:1"], ["delete_after_cold_object:1"])
 def test_a_kill_while_cold_objects_are_deleted_leaves_none_of_them(site, point):
-    user = make_users(site)[0]
+    user = new_address()
     die(site, user, "time_is_up(result)\nsweep.sweep()\nsubmission.delete_job(user, result.job)\nsweep.sweep()", point)
     assert archive.told(site, f"user = user_of({user!r})" + WHAT_IS_LEFT) == {"left": [], "copies": 0, "broken": []}
