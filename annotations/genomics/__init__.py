@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from annotations.genomics.errors import AnnotationError as AnnotationError
     from annotations.genomics.pipeline import annotate as annotate
     from annotations.genomics.reference.build import BuildInputs as BuildInputs
-    from annotations.genomics.reference.load import Reference as Reference
     from annotations.genomics.reference.build import build_reference as build_reference
+    from annotations.genomics.reference.load import Reference as Reference
     from annotations.genomics.reference.load import load_reference as load_reference
     from annotations.genomics.reference.load import references_folder as references_folder
     from annotations.genomics.request import Receipt as Receipt
@@ -37,7 +37,7 @@ _HOMES: Final = {
     "references_folder": "reference.load",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605  (the names above)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.csq import CSQ_FIELDS
@@ -40,7 +41,7 @@ def annotate_rows(reference: Reference, lines: list[str]) -> list[list[dict[str,
             raise AnnotationError("variant_skipped", f"{line}: {reason}.", value=line)
     pairs = Scratch(reference).annotate(records, alleles)
     ends = pairs.record_text.tolist()
-    texts = [bytes(pairs.text[start:end]).decode() for start, end in zip(ends, ends[1:], strict=False)]
+    texts = [bytes(pairs.text[start:end]).decode() for start, end in pairwise(ends)]
     return [
         [dict(zip(CSQ_FIELDS, entry.split("|"), strict=True)) for entry in text.split(",") if text] for text in texts
     ]
