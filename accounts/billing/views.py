@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import wraps
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import stripe
 from django.contrib import messages
@@ -19,7 +19,8 @@ from accounts.billing import checkout as stripe_pages
 from accounts.billing import client
 from accounts.erasure import work as erasures
 from accounts.models import User
-from gas import clock, outbox
+from gas import outbox
+from gas.models import OutboxMessage, OutboxStatus
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ def returned(request: HttpRequest) -> HttpResponse:
 
 
 def _promise_sync(user: User) -> None:
-    """Read the subscription soon, should the webhook be late or lost; at most once in ten seconds."""
-    window = clock.database_now().strftime("%Y%m%d%H%M%S")[:-1]
-    outbox.promise("billing.sync", f"billing.sync:{user.pk}:{window}", {"user": str(user.pk)})
+    """Read the subscription soon, should the webhook be late or lost; reloading the page asks no more than once."""
+    waiting = OutboxMessage.objects.filter(dedupe_key__startswith=f"billing.sync:{user.pk}:", tries=0)
+    if not waiting.filter(status=OutboxStatus.PENDING).exists():
+        outbox.promise("billing.sync", f"billing.sync:{user.pk}:{uuid4()}", {"user": str(user.pk)})

@@ -13,6 +13,7 @@ from accounts.billing import checkout, client, customers
 from accounts.erasure import work as erasures
 from accounts.models import BillingAccount, PlanCode, User
 from accounts.tests.billing import account_of, buy, customer_of, hear_all, settle
+from accounts.tests.people import sign_in_staff
 from gas import clock
 
 pytestmark = pytest.mark.django_db
@@ -65,9 +66,17 @@ def test_the_whole_way_to_premium_and_back_again(web, user, double):
     portal = web.post("/accounts/billing/portal/")
     requests.post(portal["Location"], {"action": "cancel"}, timeout=5)
     assert web.get("/accounts/billing/returned/").status_code == 302
-    account_of(user).refresh_from_db()
-    hear_all(double)
-    assert "Ends" in web.get("/accounts/plan/").content.decode()
+    settle()
+    assert "cancelled; Premium until then" in web.get("/accounts/plan/").content.decode()
+
+
+def test_reloading_the_page_of_success_asks_stripe_once(web, user, double):
+    buy(double, user)
+    before = len(double.state()["seen"])
+    for _ in range(3):
+        web.get("/accounts/billing/paid/")
+    settle()
+    assert double.state()["seen"][before:] == ["GET /v1/subscriptions"]
 
 
 def test_the_page_of_success_alone_gives_nothing(web, user, double):
@@ -183,7 +192,7 @@ def test_two_first_checkouts_at_once_make_one_customer(user, double):
 def test_an_admin_sees_accounts_and_events_and_syncs_now(user, admin, double):
     buy(double, user)
     staff = Client()
-    staff.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+    sign_in_staff(staff, admin)
     answer = staff.post(
         "/admin/accounts/billingaccount/", {"action": "sync_now", "_selected_action": [str(user.pk)]}, follow=True
     )
