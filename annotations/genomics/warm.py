@@ -47,5 +47,14 @@ def warm() -> None:
         (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{_RECORDS}\n", encoding="ascii")
         inputs = BuildInputs("warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {})
         reference = build_reference(inputs, folder)
-        outputs = {kind: folder / kind for kind in ("tsv", "parquet", "summary", "skipped")}
-        annotate(Request(folder / "input.vcf", reference, folder / "output.vcf.gz", **outputs))
+        annotate(
+            Request(
+                input=folder / "input.vcf",
+                reference=reference,
+                output=folder / "output.vcf.gz",
+                tsv=folder / "tsv",
+                parquet=folder / "parquet",
+                summary=folder / "summary",
+                skipped=folder / "skipped",
+            )
+        )

@@ -45,7 +45,7 @@ class BlockCutter:
 
     def cut(self, part: Bytes) -> list[memoryview]:
         """The blocks that part completes. They are views of it: it must stay until they are packed."""
-        view = memoryview(part)
+        view = part.data
         self.written += len(view)
         if len(self._rest) + len(view) < BLOCK:
             self._rest += bytes(view)

@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def copy_bytes(_typing: Any, target: Any, at: Any, source: Any, start: Any, count: Any) -> Any:
     """copy_bytes(target, at, source, start, count): target[at:at + count] = source[start:start + count].
 
@@ -25,7 +25,9 @@ def copy_bytes(_typing: Any, target: Any, at: Any, source: Any, start: Any, coun
             offset = context.cast(builder, arguments[place + 1], signature.args[place + 1], types.intp)
             pointers.append(builder.gep(array.data, [offset]))
         size = context.cast(builder, arguments[4], signature.args[4], types.intp)
-        cgutils.raw_memcpy(builder, pointers[0], pointers[1], size, 1)
+        cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
+            builder, pointers[0], pointers[1], size, 1
+        )
         return context.get_dummy_value()
 
     return types.void(target, at, source, start, count), generate

@@ -1,4 +1,3 @@
-
 """The answer's VCF lines: the input's lines with CSQ added to INFO, every other byte as it was."""
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from annotations.genomics.vcf.records import INFO, Bytes, Int64s, Records
 @compiled
 def put_span(out: Bytes, at: int, text: Bytes, start: int, end: int) -> int:
     """Copy text[start:end] to out[at:]; where it ends there."""
-    copy_bytes(out, at, text, start, end - start)
+    copy_bytes(out, at, text, start, end - start)  # type: ignore[call-arg]
     return at + end - start
 
 

@@ -66,7 +66,8 @@ class Rows:
         """int64[a]: about how many bytes each allele's rows take in memory."""
         bounds = np.concatenate([[0], np.cumsum(self.counts)])
         texts = sum(texts.offsets[bounds] for texts in self.pair_texts.values())
-        return np.diff(texts) + 64 * self.counts
+        weights: Int64s = np.diff(texts) + 64 * self.counts
+        return weights
 
     def part(self, first: int, stop: int) -> Rows:
         """The alleles first to stop with their rows."""
@@ -89,7 +90,7 @@ def copy_spans(text: Bytes, starts: Int64s, ends: Int64s, is_escaped: bool, out:
         offsets[i] = at
         start = starts[i]
         size = ends[i] - start
-        copy_bytes(out, at, text, start, size)
+        copy_bytes(out, at, text, start, size)  # type: ignore[call-arg]
         at += size
         if is_escaped and size > 3 and out[at - 1] == 68 and out[at - 2] == 51 and out[at - 3] == 37:
             at -= 2

@@ -1,4 +1,3 @@
-
 """The list of skipped records: one line each, with its place, the reason and what to do."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """The index of a sorted, BGZF-packed VCF, made from the offsets kept while writing.
 
 .tbi (Tabix specification) where every contig ends below 2^29, else .csi (CSIv1 specification).
@@ -187,10 +186,12 @@ def _levels(bins: Int64s) -> Int64s:
 def _tbi_bins(bins: Int64s) -> Int64s:
     """The same bins numbered in the tree of depth 5; all lie below 2^29."""
     level = _levels(bins)
-    return bins - ((1 << 3 * level) - 1) // 7 + ((1 << 3 * (level - 1)) - 1) // 7
+    numbers: Int64s = bins - ((1 << 3 * level) - 1) // 7 + ((1 << 3 * (level - 1)) - 1) // 7
+    return numbers
 
 
 def _first_windows(bins: Int64s) -> Int64s:
     """The first 16-kb window that each bin covers."""
     level = _levels(bins)
-    return (bins - ((1 << 3 * level) - 1) // 7) << 3 * (_DEPTH - level)
+    windows: Int64s = (bins - ((1 << 3 * level) - 1) // 7) << 3 * (_DEPTH - level)
+    return windows

@@ -1,4 +1,3 @@
-
 """Counts for the summary, added up chunk by chunk in compiled loops."""
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pysam
@@ -47,15 +48,19 @@ def lines(mito: Path) -> list[str]:
     return found
 
 
+def read_table(query: str) -> Any:
+    return duckdb.sql(query)
+
+
 def write_input(folder: Path, lines: list[str], name: str = "input.vcf") -> Path:
     path = folder / name
     path.write_text(vcf_text(lines, columns=COLUMNS + "\tFORMAT\ta\tb"))
     return path
 
 
-def run(path: Path, reference: Path, folder: Path, **options) -> tuple[Receipt, dict[str, Path]]:
+def run(path: Path, reference: Path, folder: Path, **options: Any) -> tuple[Receipt, dict[str, Path]]:
     folder.mkdir(exist_ok=True)
-    files = {
+    files: dict[str, Any] = {
         "output": folder / "out.vcf.gz", "tsv": folder / "out.tsv", "parquet": folder / "out.parquet",
         "summary": folder / "out.json", "skipped": folder / "skipped.tsv",
     }  # fmt: skip
@@ -110,7 +115,7 @@ def test_every_row_of_the_table_says_what_csq_says(mito: Path, lines: list[str],
     for number, line in enumerate(text.splitlines()):
         if not line.startswith("#") and "CSQ=" in line:
             entries += [(number, line.split("\t"), entry) for entry in csq_of(line)]
-    query = duckdb.sql(f"SELECT * FROM '{files['parquet']}' ORDER BY row")
+    query = read_table(f"SELECT * FROM '{files['parquet']}' ORDER BY row")
     rows = [dict(zip(query.columns, row, strict=True)) for row in query.fetchall()]
     assert len(rows) == len(entries) == receipt.pairs
     assert [row["row"] for row in rows] == list(range(len(rows)))
@@ -143,7 +148,7 @@ def span(first: int | None, last: int | None) -> str:
 
 def test_the_tsv_and_the_parquet_hold_the_same_cells(mito: Path, lines: list[str], tmp_path: Path) -> None:
     _, files = run(write_input(tmp_path, lines), mito, tmp_path / "out")
-    table = duckdb.sql(f"SELECT * FROM '{files['parquet']}' ORDER BY row")
+    table = read_table(f"SELECT * FROM '{files['parquet']}' ORDER BY row")
     rows = [
         [
             "" if v is None else str(int(v)) if isinstance(v, bool) else f"{v:g}" if isinstance(v, float) else str(v)
@@ -275,7 +280,7 @@ def test_csq_that_no_header_announces_is_seen(mito: Path, tmp_path: Path) -> Non
 def test_a_header_without_records_is_annotated_to_the_same(mito: Path, tmp_path: Path) -> None:
     receipt, files = run(write_input(tmp_path, []), mito, tmp_path / "out")
     assert receipt.records == 0
-    assert duckdb.sql(f"SELECT count(*) FROM '{files['parquet']}'").fetchall() == [(0,)]
+    assert read_table(f"SELECT count(*) FROM '{files['parquet']}'").fetchall() == [(0,)]
     with pysam.VariantFile(str(files["output"])) as answer:
         assert list(answer) == []
 

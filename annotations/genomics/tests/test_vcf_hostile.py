@@ -16,6 +16,13 @@ from annotations.genomics.tests.made import PROJECT, build_mitochondrion
 
 CPU_SECONDS = 5.0
 MEMORY_KB = 300_000
+LAUNCHER = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
+# A process of its own, and small: a child's largest size counts that of whoever started it.
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +45,12 @@ def run(path: Path, references: Path, folder: Path) -> tuple[int, str, float, in
     options = [f"--{name}={folder / file}" for name, file in outputs.items()]
     command = [sys.executable, "-m", "annotations.genomics", "annotate", str(path), "--reference=mito", *options]
     environment = os.environ | {"GAS_REFERENCES_DIR": str(references), "PYTHONPATH": str(PROJECT)}
-    with (folder.parent / f"{folder.name}.stderr").open("w+") as stderr:
-        child = subprocess.Popen(
-            [*command, f"--failure={folder.parent / folder.name}.json"],
-            stdout=subprocess.DEVNULL, stderr=stderr, env=environment,
-        )  # fmt: skip
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        stderr.seek(0)
-        return child.returncode, stderr.read(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    command.append(f"--failure={folder.parent / folder.name}.json")
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCHER, *command], capture_output=True, text=True, env=environment, check=True
+    )
+    code, cpu, memory = done.stdout.splitlines()[-1].split()
+    return int(code), done.stderr, float(cpu), int(memory)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -58,10 +62,10 @@ def test_a_hostile_file_is_refused_soon_and_in_little_memory(name: str, referenc
     code, stderr, cpu, memory = run(path, references, tmp_path / "out")
     report = json.loads((tmp_path / "out.json").read_text())
     assert code == 2, stderr
-    assert report["code"] in (expected, *(("no_fileformat", "not_vcf") if expected == "not_vcf_or_header" else ()))
+    assert report["code"] == expected
     assert stderr.strip() == report["sentence"]
     assert len(stderr.splitlines()) == 1
-    assert stderr.isprintable() or stderr.strip().isprintable()
+    assert stderr.strip().isprintable()
     assert list((tmp_path / "out").iterdir()) == []
     assert cpu < CPU_SECONDS, f"{cpu} s of CPU, {time.monotonic() - begun} s in all"
     assert memory < MEMORY_KB, f"{memory} kB"

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from isal import isal_zlib
 
@@ -23,6 +23,7 @@ _BGZF_FIXED: Final = 18  # bytes of a BGZF block's header as every writer lays i
 BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block that ends a complete BGZF file (SAM specification, 4.1.2)."""
 
+UNPACKING_ERRORS: Final[tuple[Any, ...]] = (zlib.error, isal_zlib.error, EOFError)
 _FOREIGN: Final = (
     (b"BAM\x01", "a BAM file (aligned reads)"),
     (b"CRAM", "a CRAM file (aligned reads)"),
@@ -127,7 +128,7 @@ class Packed:
                     raise _truncated("it ends in the middle of its packed data")
                 try:
                     piece = unpacker.decompress(data, _PIECE)
-                except (zlib.error, isal_zlib.error):
+                except UNPACKING_ERRORS:
                     raise _damaged() from None
                 data = unpacker.unconsumed_tail
                 self.held = len(data)
@@ -169,7 +170,7 @@ def unpack_block(block: bytes) -> bytes:
         raise _damaged()
     try:
         content: bytes = isal_zlib.decompress(block[_BGZF_FIXED:-8], -15, max(size, 1))
-    except isal_zlib.error:
+    except UNPACKING_ERRORS:
         raise _damaged() from None
     if len(content) != size or isal_zlib.crc32(content) != checksum:
         raise _damaged()

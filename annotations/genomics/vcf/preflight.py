@@ -103,7 +103,7 @@ def preflight(path: Path, references: Path, chosen: str | None = None) -> Prefli
 def _read_start(reader: VcfReader) -> tuple[list[Chunk], bool]:
     """The first chunk, or all of a small file; and whether that is all there is."""
     is_small = reader.packed.bytes_total <= _SMALL
-    chunks = []
+    chunks: list[Chunk] = []
     for chunk in reader.chunks(_FIRST_RECORDS):
         if chunks and not (is_small and reader.packed.unpacked <= _SMALL_UNPACKED):
             return chunks, False
