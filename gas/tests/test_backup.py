@@ -5,9 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests_e2e.emulators.postgres import MissingPostgresError, find_binaries, run_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,9 +40,20 @@ print([storages["results"].open(f"jobs/{number}/1/out.vcf.gz").read() == bytes([
 """
 
 
-def run(var_dir, *command, expect=0):
+@contextmanager
+def postgres_or_skip():
+    try:
+        with run_postgres() as server:
+            yield server
+    except MissingPostgresError as missing:
+        if os.environ.get("GAS_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip(str(missing))
+
+
+def run(var_dir, *command, expect=0, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GAS_")}
-    environment |= {"DJANGO_SETTINGS_MODULE": "gas.settings", "GAS_VAR_DIR": str(var_dir)}
+    environment |= {"DJANGO_SETTINGS_MODULE": "gas.settings", "GAS_VAR_DIR": str(var_dir), **variables}
     done = subprocess.run(
         [sys.executable, *command], check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -124,3 +138,22 @@ def test_a_backup_that_does_not_fit_is_refused(copy, tmp_path, change, said):
 
 def test_a_folder_that_is_no_backup_is_refused(tmp_path):
     assert "is not a backup" in run(tmp_path / "new", "manage.py", "restore_backup", str(tmp_path), expect=1)
+
+
+@pytest.mark.postgres
+def test_a_postgresql_database_comes_back_too(tmp_path):
+    with postgres_or_skip() as server:
+        before, after = (server.url(server.create_database()) for _ in range(2))
+        run(tmp_path / "old", "manage.py", "migrate", "--verbosity=0", GAS_DATABASE_URL=before)
+        run(tmp_path / "old", "-c", POPULATE, GAS_DATABASE_URL=before)
+        with_tools = {"PATH": f"{find_binaries()}{os.pathsep}{os.environ['PATH']}"}
+        run(tmp_path / "old", "manage.py", "backup", str(tmp_path / "kept"), GAS_DATABASE_URL=before, **with_tools)
+        restore = ("manage.py", "restore_backup", str(tmp_path / "kept"))
+        run(tmp_path / "new", *restore, GAS_DATABASE_URL=after, **with_tools)
+
+        assert (
+            run(tmp_path / "new", "-c", COUNT, GAS_DATABASE_URL=after)
+            == "ann@example.org True []\n[True, True, True]\n"
+        )
+        refused = run(tmp_path / "other", *restore, expect=1, GAS_DATABASE_URL=before, **with_tools)
+        assert "The database is not empty" in refused
