@@ -12,6 +12,10 @@ from django.http import HttpRequest
 from gas import audit
 from gas.models import AuditEntry, AuditSeal, OutboxMessage, OutboxStatus, SweepRun
 
+admin.site.site_header = admin.site.site_title = "GAS"
+admin.site.index_title = "Administration"
+admin.site.index_template = "admin/start.html"
+
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that only the service writes."""

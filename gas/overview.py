@@ -1,0 +1,67 @@
+"""The admin's first sight: the figures of /metrics in words, trouble marked.
+
+The same collectors feed both, so that what alerts and what is shown cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.template.defaultfilters import floatformat
+
+from gas import registry
+
+# When a figure is trouble, by the metric's name; deploy/alerts.yml says the same to Prometheus.
+LIMITS: dict[str, Callable[[float], bool]] = {
+    "gas_jobs_oldest_waiting_seconds": lambda seconds: seconds > 1800,
+    "gas_sweep_age_seconds": lambda seconds: seconds > 300,
+    "gas_outbox_lag_seconds": lambda seconds: seconds > 600,
+    "gas_outbox_messages{failed}": lambda count: count > 0,
+    "gas_disk_free_ratio": lambda ratio: ratio < 0.15,
+    "gas_dead_letters": lambda count: count > 0,
+    "gas_archive_failing": lambda count: count > 0,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: what it is, of what, how much, and whether it calls for somebody."""
+
+    meaning: str
+    label: str
+    value: str
+    is_trouble: bool
+
+
+def figures() -> list[Figure]:
+    """All figures, those that are trouble first."""
+    found = []
+    for _, collect in registry.collectors():
+        for family in collect():
+            for sample in family.samples:
+                label = ", ".join(sample.labels.values())
+                trouble = is_trouble(sample.name, label, sample.value)
+                found.append(Figure(family.documentation, label, shown(sample.name, sample.value), trouble))
+    return sorted(found, key=lambda figure: not figure.is_trouble)
+
+
+def is_trouble(name: str, label: str, value: float) -> bool:
+    """The figure is beyond its limit, if it has one."""
+    limit = LIMITS.get(f"{name}{{{label}}}") or LIMITS.get(name)
+    return limit is not None and limit(value)
+
+
+def shown(name: str, value: float) -> str:
+    """A figure as a person reads it; the unit is in the metric's name."""
+    if math.isinf(value):
+        return "never"
+    if name.endswith("_ratio"):
+        return f"{value:.0%}"
+    if "_seconds" in name:
+        return str(timedelta(seconds=round(value)))
+    if name.endswith("_bytes"):
+        return f"{value / 1_000_000:,.1f} MB"
+    return floatformat(value, "-2g")

@@ -1,0 +1,1 @@
+"""Tags of the bottom layer's templates."""
