@@ -15,7 +15,6 @@ from social_django.models import Association, Nonce, UserSocialAuth
 from accounts import plans
 from accounts.models import Consent, Invitation, Plan, Registration, User
 
-
 # Nobody links identities or reads the keys of second factors by hand.
 for _model in (TOTPDevice, UserSocialAuth, Nonce, Association):
     admin.site.unregister(_model)

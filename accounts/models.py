@@ -15,6 +15,8 @@ from django.utils import timezone
 
 
 class PlanCode(models.TextChoices):
+    """The plans that the code knows by name."""
+
     FREE = "free", "Free"
     PREMIUM = "premium", "Premium"
 

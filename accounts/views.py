@@ -31,7 +31,7 @@ from accounts.forms import (
     SignUpForm,
 )
 from accounts.identities.pipeline import PENDING
-from accounts.models import Plan, User
+from accounts.models import Plan, Registration, User
 from accounts.security import sessions
 from gas import outbox
 
@@ -79,7 +79,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/confirm.html", {"form": form, "email": found.email})
 
 
-def _confirm_by_identity(request: HttpRequest, found: registration.Registration) -> HttpResponse:
+def _confirm_by_identity(request: HttpRequest, found: Registration) -> HttpResponse:
     """The provider stands for the password: this browser must have come from it under the same identity."""
     pending = request.session.get(PENDING) or {"provider": "", "uid": ""}
     identity = (pending["provider"], pending["uid"])

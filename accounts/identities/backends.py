@@ -15,17 +15,17 @@ from social_core.backends.open_id_connect import OpenIdConnectAuth
 CLOCK_LEEWAY_SECONDS = 30.0
 
 
-class OpenIdConnect(OpenIdConnectAuth):
+class OpenIdConnect(OpenIdConnectAuth[Any]):
     """Any OpenID Connect provider; its name, endpoint and credentials are settings."""
 
     name = "oidc"
-    EXTRA_DATA: list[Any] = []  # noqa: RUF012  # as the library declares it: nothing is kept
+    EXTRA_DATA: list[Any] = []  # as the library declares it: nothing is kept
     DEFAULT_USE_PKCE = True
     JWT_LEEWAY = CLOCK_LEEWAY_SECONDS
 
     def get_user_details(self, response: dict[str, Any]) -> dict[str, Any]:
         """Name and address, and whether the provider vouches for the address."""
-        details = super().get_user_details(response)
+        details: dict[str, Any] = super().get_user_details(response)  # type: ignore[no-untyped-call]
         # Only the one who named the address can vouch for it.
         claims = response if "email" in response else self.id_token or {}
         return {**details, "email_verified": bool(details.get("email")) and claims.get("email_verified") is True}
@@ -36,7 +36,7 @@ class Globus(OpenIdConnect):
 
     name = "globus"
     OIDC_ENDPOINT = "https://auth.globus.org"
-    JWT_ALGORITHMS = ["RS256", "RS512"]  # noqa: RUF012  # as the library declares it
+    JWT_ALGORITHMS = ["RS256", "RS512"]  # as the library declares it
 
 
 class Orcid(OpenIdConnect):
@@ -44,7 +44,7 @@ class Orcid(OpenIdConnect):
 
     name = "orcid"
     OIDC_ENDPOINT = "https://orcid.org"
-    DEFAULT_SCOPE = ["openid"]  # noqa: RUF012  # as the library declares it
+    DEFAULT_SCOPE = ["openid"]  # as the library declares it
 
 
 class Google(OpenIdConnect):
@@ -54,12 +54,12 @@ class Google(OpenIdConnect):
     OIDC_ENDPOINT = "https://accounts.google.com"
 
 
-class GitHub(GithubOAuth2, BaseOAuth2PKCE):
+class GitHub(GithubOAuth2[Any], BaseOAuth2PKCE[Any]):
     """GitHub: only the primary address counts, and only if GitHub has verified it."""
 
     name = "github"
-    EXTRA_DATA: list[Any] = []  # noqa: RUF012  # as the library declares it: nothing is kept
-    DEFAULT_SCOPE = ["user:email"]  # noqa: RUF012  # as the library declares it
+    EXTRA_DATA: list[Any] = []  # as the library declares it: nothing is kept
+    DEFAULT_SCOPE = ["user:email"]  # as the library declares it
     DEFAULT_USE_PKCE = True
     PKCE_DEFAULT_CODE_CHALLENGE_METHOD = "S256"
 
@@ -67,5 +67,5 @@ class GitHub(GithubOAuth2, BaseOAuth2PKCE):
         """Name and the verified primary address; the public one of the profile may be anybody's."""
         emails = [entry for entry in response.get("emails") or [] if isinstance(entry, dict)]
         proved = [entry["email"] for entry in emails if entry.get("primary") is True and entry.get("verified") is True]
-        details = super().get_user_details(response)
+        details: dict[str, Any] = super().get_user_details(response)  # type: ignore[no-untyped-call]
         return {**details, "email": proved[0] if proved else "", "email_verified": bool(proved)}

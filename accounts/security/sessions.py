@@ -47,7 +47,7 @@ def _note(request: HttpRequest) -> None:
         if away < WRITE_EVERY:
             return
     # The key changes when the password does, so the row is found by its id.
-    found = SignIn.objects.filter(pk=sign_in or None, user=request.user.pk)
+    found = SignIn.objects.filter(pk=sign_in, user=request.user.pk) if sign_in else SignIn.objects.none()
     if not found.update(session_key=request.session.session_key, last_seen_at=now):
         sign_in = str(_new(request, now).pk)
         fresh.note_proof(request)
@@ -74,7 +74,10 @@ def end(user: User, sign_in_id: UUID) -> bool:
 
 def end_others(user: User, keep_id: str) -> bool:
     """End all sessions of the user's but one."""
-    keys = SignIn.objects.filter(user=user).exclude(pk=keep_id or None).values_list("session_key", flat=True)
+    others = SignIn.objects.filter(user=user)
+    if keep_id:
+        others = others.exclude(pk=keep_id)
+    keys = others.values_list("session_key", flat=True)
     return _end_sessions(list(keys))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from uuid import UUID
 
 import segno
@@ -13,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-
 from social_django.models import UserSocialAuth
 
 from accounts.access import signed_in
@@ -115,9 +115,9 @@ def picture(request: HttpRequest) -> HttpResponse:
     if user.second_factor is not None:
         raise Http404
     code = segno.make(second_factor.address_of(second_factor.begin(user)), error="m")
-    response = HttpResponse(content_type="image/svg+xml")
-    code.save(response, kind="svg", scale=5, border=4, light="white")
-    return response
+    drawn = BytesIO()
+    code.save(drawn, kind="svg", scale=5, border=4, light="white")
+    return HttpResponse(drawn.getvalue(), content_type="image/svg+xml")
 
 
 @fresh.proof_required

@@ -10,7 +10,15 @@ from accounts.templatetags.amounts import in_bytes, in_days, moment
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1 kB"), (25_000_000, "25 MB"), (999_960, "1 MB"), (1_234_567, "1.2 MB"), (None, "unknown")],
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1_000, "1 kB"),
+        (25_000_000, "25 MB"),
+        (999_960, "1 MB"),
+        (1_234_567, "1.2 MB"),
+        (None, "unknown"),
+    ],
 )
 def test_bytes_have_a_decimal_unit(size, words):
     assert in_bytes(size).replace("\N{NO-BREAK SPACE}", " ") == words

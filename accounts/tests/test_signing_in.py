@@ -23,7 +23,7 @@ def test_unknown_address_and_wrong_password_read_the_same(client: Client, user: 
     unknown = sign_in(client, "nobody@example.org")
     for response in (wrong, unknown):
         assert b"No account has this e-mail address with this password" in response.content
-        assert b"_auth_user_id" not in client.session
+        assert "_auth_user_id" not in client.session
 
 
 def test_an_unknown_address_costs_one_hash_as_a_known_one_does(client: Client, user: User, monkeypatch):
@@ -32,8 +32,16 @@ def test_an_unknown_address_costs_one_hash_as_a_known_one_does(client: Client, u
     hashed: list[str] = []
     encode = Argon2PasswordHasher.encode
     verify = Argon2PasswordHasher.verify
-    monkeypatch.setattr(Argon2PasswordHasher, "encode", lambda *a: hashed.append("encode") or encode(*a))
-    monkeypatch.setattr(Argon2PasswordHasher, "verify", lambda *a: hashed.append("verify") or verify(*a))
+
+    def counted(name: str, work):
+        def call(*arguments):
+            hashed.append(name)
+            return work(*arguments)
+
+        return call
+
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", counted("encode", encode))
+    monkeypatch.setattr(Argon2PasswordHasher, "verify", counted("verify", verify))
     sign_in(client, user.email, "something else")
     known = len(hashed)
     hashed.clear()
@@ -90,9 +98,11 @@ def test_signing_out_needs_a_post(client: Client, user: User):
 
 def test_the_way_back_stays_on_this_service(client: Client, user: User):
     there = {"username": user.email, "password": PASSWORD}
-    assert client.post("/accounts/sign-in/", there | {"next": "https://evil.example/"}).url == "/jobs/"
+    assert client.post("/accounts/sign-in/", there | {"next": "https://evil.example/"}).headers["Location"] == "/jobs/"
     client.logout()
-    assert client.post("/accounts/sign-in/", there | {"next": "/accounts/plan/"}).url == "/accounts/plan/"
+    assert (
+        client.post("/accounts/sign-in/", there | {"next": "/accounts/plan/"}).headers["Location"] == "/accounts/plan/"
+    )
 
 
 def test_someone_who_is_not_active_cannot_sign_in(client: Client, make_user):
@@ -108,7 +118,10 @@ def test_a_new_password_by_mail_ends_all_sessions_and_works_once(client: Client,
     page = client.get(link, follow=True)
     form = page.redirect_chain[-1][0]
     assert client.post(form, {"new_password": "too short"}).status_code == 200
-    assert client.post(form, {"new_password": "quite another one"}).url == "/accounts/password/reset/complete/"
+    assert (
+        client.post(form, {"new_password": "quite another one"}).headers["Location"]
+        == "/accounts/password/reset/complete/"
+    )
 
     assert other.get("/accounts/profile/").status_code == 302
     assert sign_in(Client(), user.email).status_code == 200
@@ -120,7 +133,7 @@ def test_a_new_password_by_mail_ends_all_sessions_and_works_once(client: Client,
 def test_a_reset_for_an_unknown_address_says_the_same_and_sends_nothing(client: Client, user: User):
     known = client.post("/accounts/password/reset/", {"email": user.email})
     unknown = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
-    assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
+    assert (known.status_code, known.headers["Location"]) == (unknown.status_code, unknown.headers["Location"])
     assert [message.to for message in sent_mails()] == [[user.email]]
 
 
@@ -146,7 +159,7 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(client: Cl
         sign_in(browser, user.email)
     form = {"old_password": PASSWORD, "new_password": "quite another one"}
     assert b"not your password" in client.post("/accounts/password/change/", form | {"old_password": "no"}).content
-    assert client.post("/accounts/password/change/", form).url == "/accounts/password/change/done/"
+    assert client.post("/accounts/password/change/", form).headers["Location"] == "/accounts/password/change/done/"
     assert client.get("/accounts/profile/").status_code == 200
     assert other.get("/accounts/profile/").status_code == 302
     assert [message.subject for message in sent_mails()] == ["Your GAS password was changed"]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from annotations import summaries
+from annotations.models import Result
+from annotations.summaries import SPECIMEN
+
+
+@pytest.fixture(scope="module")
+def annotated_specimen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the annotator says of the home page's variant, from the files that ship with the project."""
+    folder, source = tmp_path_factory.mktemp("specimen"), settings.BASE_DIR / "reference"
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    environment = {"GAS_VAR_DIR": str(folder), "GAS_REFERENCES_DIR": str(folder), "PATH": ""}
+    environment["NUMBA_CACHE_DIR"] = os.environ["NUMBA_CACHE_DIR"]
+    files = ["--fasta", source / "GRCh38.chrM.fa", "--genes", source / "GRCh38.chrM.ensembl113.gff3"]
+    build = ["reference", "build", "mito", "--assembly", "GRCh38", *files, "--codon-table", "chrM=2"]
+    vcf = folder / "specimen.vcf"
+    alleles = f"{SPECIMEN.contig}\t{SPECIMEN.pos}\t.\t{SPECIMEN.ref}\t{SPECIMEN.alt}\t.\t.\t.\n"
+    vcf.write_text(f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{alleles}")
+    out = folder / "out.vcf.gz"
+    for arguments in (build, ["annotate", vcf, "--reference", "mito", "--output", out]):
+        subprocess.run([*command, *arguments], check=True, env=environment, capture_output=True, timeout=280)
+    text = gzip.decompress(out.read_bytes()).decode()
+    names = re.search(r"Format: ([^\"]+)\"", text)
+    assert names
+    rows = [
+        dict(zip(names[1].split("|"), row.split("|"), strict=True)) for row in text.split("CSQ=")[-1].strip().split(",")
+    ]
+    return next(row for row in rows if row["SYMBOL"] == SPECIMEN.gene_symbol)
+
+
+def test_the_variant_on_the_home_page_is_annotated_as_it_says(annotated_specimen: dict[str, str]):
+    row = annotated_specimen
+    before, after = row["Codons"].split("/")
+    assert (row["Consequence"], row["IMPACT"]) == (SPECIMEN.consequence, SPECIMEN.impact)
+    assert row["Feature"] == SPECIMEN.transcript_id
+    assert (before, after) == (SPECIMEN.codon_before, SPECIMEN.codon_after)
+    assert f"codon {row['Protein_position']}" == SPECIMEN.where
+    assert row["Amino_acids"] == "R/H"
+    assert (SPECIMEN.amino_acid_before, SPECIMEN.amino_acid_after) == ("Arg", "His")
+
+
+def test_what_is_known_of_it_stands_in_the_file_that_ships_with_the_project():
+    path = settings.BASE_DIR / "reference" / "mitomap_disease.chrM.vcf.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    start = f"{SPECIMEN.contig}\t{SPECIMEN.pos}\t.\t{SPECIMEN.ref}\t{SPECIMEN.alt}\t"
+    record = next(line for line in lines if line.startswith(start))
+    assert "Disease=LHON" in record
+    assert "DiseaseStatus=Cfrm" in record
+    assert re.search(r"\bAC=190;", record)
+    assert any("61883" in line for line in lines if line.startswith("##INFO=<ID=AC"))
+    assert "190 of 61,883" in SPECIMEN.known
+    assert "confirmed" in SPECIMEN.known
+
+
+def test_a_consequence_bears_the_colour_of_its_impact_and_the_largest_comes_first():
+    summary = {"impacts": {"HIGH": 2, "MODIFIER": 6}, "consequences": {"stop_gained": 2, "intron_variant": 6}}
+    overview = summaries.overview(Result(summary=summary))
+    assert [(bar.label, bar.css, bar.percent, bar.width) for bar in overview.consequences] == [
+        ("intron variant", "modifier", 75, "100.00"),
+        ("stop gained", "high", 25, "33.33"),
+    ]
+    assert [(bar.label, bar.number) for bar in overview.impacts] == [
+        ("High impact", 2),
+        ("Moderate impact", 0),
+        ("Low impact", 0),
+        ("Modifier impact", 6),
+    ]
+
+
+def test_a_summary_without_counts_gives_no_bars():
+    overview = summaries.overview(Result(summary={}))
+    assert overview.consequences == overview.classes == []
+
+
+def test_a_long_list_says_that_it_is_cut():
+    many = {f"term_{number}": number + 1 for number in range(30)}
+    overview = summaries.overview(Result(summary={"consequences": many}))
+    assert len(overview.consequences) == summaries.MAX_LINES
+    assert "20 most frequent" in overview.consequences_title
+
+
+def test_vendored_scripts_are_the_ones_that_are_listed():
+    folder = settings.BASE_DIR / "static" / "vendor"
+    rows = re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    listed = {name: digest for name, digest in rows if (folder / name).is_file()}
+    scripts = {path.name for path in Path(folder).glob("*.js")}
+    assert scripts
+    assert scripts <= set(listed)
+    for name, digest in listed.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
