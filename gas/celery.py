@@ -24,7 +24,7 @@ if not apps.ready:
 from django.conf import settings
 from django.db import connections
 
-from gas import queues, registry, stopping
+from gas import registry, stopping
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def _broker() -> dict[str, Any]:
     if settings.BROKER == "file":
         folder = settings.CELERY_BROKER_DIR
         options = {
-            "data_folder_in": str(queues.messages_folder()),
-            "data_folder_out": str(queues.messages_folder()),
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
             "control_folder": str(folder / "control"),
             "processed_folder": str(folder / "taken"),
             "polling_interval": 0.1,

@@ -13,7 +13,7 @@ from gas import doorbell
 
 ROOT = Path(__file__).resolve().parents[2]
 
-RING_SQS = """
+RING = """
 import time, django
 django.setup()
 from gas import celery, doorbell
@@ -68,7 +68,7 @@ def test_a_dead_sqs_does_not_keep_the_caller(listens):
         }
         started = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-c", RING_SQS],
+            [sys.executable, "-c", RING],
             check=False,
             cwd=ROOT,
             env=environment,
@@ -79,3 +79,16 @@ def test_a_dead_sqs_does_not_keep_the_caller(listens):
     assert done.returncode == 0, done.stderr
     assert "did not ring" in done.stderr
     assert float(done.stdout) < 3, f"{done.stdout} of {time.monotonic() - started}"
+
+
+def test_a_broker_folder_that_cannot_be_used_does_not_fail_the_caller(tmp_path):
+    (tmp_path / "broker").write_text("a file where the folder should be")
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "gas.settings", "GAS_VAR_DIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", RING], check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "did not ring" in done.stderr
+    assert float(done.stdout) < 3
