@@ -96,9 +96,11 @@ def emulated(templates: Templates, doors: Doors, folder: Path, **settings: str) 
         "GAS_MAIL": "smtp",
         "GAS_SMTP_HOST": HOST,
         "GAS_SMTP_PORT": str(doors.smtp_port),
-        "GAS_SMTP_TLS": "0",
+        "GAS_SMTP_TLS": "false",
         "GAS_WEB_WORKERS": "1",
         "GAS_SQS_WAIT_SECONDS": "1",
+        # A worker takes about four messages a second from SQS: sweeps that come faster expire unread.
+        "GAS_SWEEP_SECONDS": "2.5",
         **credentials(doors),
         **settings,
     }
