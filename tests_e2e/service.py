@@ -212,6 +212,21 @@ class Deployment:
         ((count,),) = self.rows("SELECT count(*) FROM gas_outboxmessage WHERE status = 'pending'")
         return int(count)
 
+    def promise_status(self, kind: str) -> str:
+        """How the latest outbox message of a kind stands: pending, done, failed."""
+        ((status, _),) = self._promise(kind)
+        return str(status)
+
+    def promise_tries(self, kind: str) -> int:
+        """How often the latest outbox message of a kind was tried."""
+        ((_, tries),) = self._promise(kind)
+        return int(tries)
+
+    def _promise(self, kind: str) -> list[tuple[Any, ...]]:
+        return self.rows(
+            f"SELECT status, tries FROM gas_outboxmessage WHERE kind = '{kind}' ORDER BY created_at DESC LIMIT 1"
+        )
+
     def end_promise_leases(self) -> None:
         """Let the minute pass for which a promise belongs to the worker that took it."""
         now = "now()" if self.database else "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 second')"

@@ -109,9 +109,16 @@ def cloud_visitor(cloud: Cloud) -> Visitor:
 
 
 def stop_others(site: Deployment, before: list[Running]) -> None:
-    """Stop what the test started; annotators that a failed test held would hold up the next one."""
+    """Stop what the test started, and start again what it ended.
+
+    Annotators that a failed test held would hold up the next one.
+    """
     for pid in site.annotators():
         os.kill(pid, signal.SIGCONT)
     others = [program for program in site.running if program not in before]
     if others:
         site.stop(*others)
+    for program in before:
+        if program.process.poll() is not None:
+            site.running = [other for other in site.running if other is not program]
+            site.start(program.name)
