@@ -17,6 +17,8 @@ from annotations.genomics.output.tables import SCHEMA
 
 _OF_USER: Final = frozenset({"contig", "id", "ref", "alt", "filter"})
 _FORMULA: Final = "^[=+@-]"
+_SLICE: Final = 1 << 13
+"""Rows that are text at a time: all columns of a whole batch would take hundreds of megabytes."""
 _NOTHING: Final = pa.scalar("", pa.large_string())
 _TAB: Final = pa.scalar("\t", pa.large_string())
 _LF: Final = pa.scalar("\n", pa.large_string())
@@ -31,6 +33,10 @@ class TsvSink:
 
     def write(self, batch: Any) -> None:
         """Add a batch's rows."""
+        for first in range(0, batch.num_rows, _SLICE):
+            self._write_slice(batch.slice(first, _SLICE))
+
+    def _write_slice(self, batch: Any) -> None:
         columns = [_as_text(name, column) for name, column in zip(SCHEMA.names, batch.columns, strict=True)]
         ended = pc.binary_join_element_wise(columns[-1], _NOTHING, _LF, null_handling="replace", null_replacement="")
         lines = pc.binary_join_element_wise(*columns[:-1], ended, _TAB, null_handling="replace", null_replacement="")

@@ -31,7 +31,7 @@ class Limits:
     samples: int = 1_000_000
     alleles: int = 1_000
     allele_length: int = 20_000
-    records_at_position: int = 20_000
+    records_at_position: int = 5_000
     pos: int = (1 << 31) - 1
 
 
