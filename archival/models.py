@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import CheckConstraint, Q
 
-from annotations.models import Output, Result
+from annotations.models import Job, Output, Result
 
 
 class Tier(models.TextChoices):
@@ -197,3 +197,23 @@ class StoredResult(Result):
 
     class Meta:
         proxy = True
+
+
+class VaultImport(models.Model):
+    """One archive of an old Glacier vault on its way into a user's list of jobs."""
+
+    id = models.BigAutoField(primary_key=True)
+    vault = models.CharField(max_length=255)
+    archive_id = models.CharField(max_length=255)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    file_name = models.CharField(max_length=255)
+    tree_hash = models.CharField(max_length=64)  # SHA-256 tree hash, from the vault's inventory
+    retrieval_id = models.CharField(max_length=255, blank=True, default="")
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    imported_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["vault", "archive_id"], name="vault_import_once")]
+
+    def __str__(self) -> str:
+        return f"{self.vault}/{self.archive_id}"
