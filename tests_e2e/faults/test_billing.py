@@ -172,7 +172,7 @@ def test_a_control_worker_killed_in_a_sync_changes_the_plan_once(shop: Shop, fau
     doomed = shop.site.start_one("control", GAS_FAULT=f"{fault}:1")
     visitor, email = shop.customer()
     shop.buy(visitor)
-    wait_until(lambda: (shop.site.folder / "faults" / fault).exists(), "the worker came to the point", 60)
+    wait_until((shop.site.folder / "faults" / fault).exists, "the worker came to the point", 60)
     shop.site.end_promise_leases()
     shop.wait_for_plan(email, ("premium", 1))
     shop.site.stop(doomed)

@@ -83,6 +83,8 @@ class StripeDouble:
     def _answer(self, request: Request) -> Response:
         if request.path.startswith("/_emulator/"):
             return self._control(request)
+        if request.path == "/favicon.ico":
+            return Response("", 204)
         label = f"{request.method} {request.path}"
         self.seen.append(label)
         rule = self._rule_for(label)
