@@ -122,8 +122,8 @@ def delete_input(upload: Upload) -> None:
 def orphans(name: AreaName, keys: Sequence[str]) -> list[str]:
     """Those of the keys that no row needs. Give keys that were listed before this call.
 
-    An object is written only under a row that exists by then: an upload that is not expired, or a
-    running attempt. So a key that was listed and is needed by nobody now is needed by nobody ever.
+    An object is written only under a row that exists by then: an upload or a running attempt. So a
+    key that was listed and is needed by nobody now is needed by nobody ever.
     """
     if name == "inputs":
         return _unneeded_inputs(keys)
@@ -132,13 +132,12 @@ def orphans(name: AreaName, keys: Sequence[str]) -> list[str]:
 
 def _unneeded_inputs(keys: Sequence[str]) -> list[str]:
     whole = {key: key.partition(PART)[0] for key in keys}
-    uploads = Upload.objects.filter(storage_key__in=set(whole.values())).exclude(status=UploadStatus.EXPIRED)
+    uploads = Upload.objects.filter(storage_key__in=set(whole.values()))
     statuses = dict(uploads.values_list("storage_key", "status"))
-    needed_parts = (UploadStatus.CREATED,)
     return [
         key
         for key, base in whole.items()
-        if base not in statuses or (key != base and statuses[base] not in needed_parts)
+        if base not in statuses or (key != base and statuses[base] != UploadStatus.CREATED)
     ]
 
 

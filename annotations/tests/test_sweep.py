@@ -151,6 +151,16 @@ def test_the_walk_over_the_objects_goes_on_where_it_was(user, monkeypatch):
     assert OrphanScan.objects.get(area="results").after_key == ""
 
 
+def test_orphans_behind_many_needed_objects_are_reached(user, monkeypatch):
+    monkeypatch.setattr(sweep, "MAX_OBJECTS", 2)
+    kept = sorted(put_upload(user).storage_key for _ in range(3))
+    put("inputs", "~/last of all")
+    sweep.run()
+    assert len(keys("inputs")) == 4
+    sweep.run()
+    assert keys("inputs") == kept
+
+
 def test_storage_that_is_away_stops_no_lease_from_ending(user, make_job, monkeypatch):
     job = make_job(user)
     take(job)
