@@ -63,7 +63,7 @@ class Deployment:
     environment: dict[str, str]
     database: str = ""  # a PostgreSQL URL that does not pass any proxy; "": SQLite in the folder
     running: list[Running] = field(default_factory=list)
-    _commands: dict[str, list[str]] = field(default_factory=dict)
+    _commands: dict[tuple[tuple[str, str], ...], dict[str, list[str]]] = field(default_factory=dict)
     _started: int = 0
 
     @property
@@ -87,13 +87,12 @@ class Deployment:
         return self.start(name, **environment)[0]
 
     def _start(self, name: str, environment: Mapping[str, str]) -> Running:
-        if not self._commands:
-            self._commands = json.loads(self._python("-c", LIST_PROGRAMS))
+        commands = self._commands_with(environment)
         self._started += 1
         log = self.folder / f"{name}-{self._started}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                self._commands[name],
+                commands[name],
                 cwd=PROJECT,
                 env={**self._environment(), **environment},
                 stdin=subprocess.DEVNULL,
@@ -104,6 +103,13 @@ class Deployment:
         program = Running(name, process, log)
         self.running.append(program)
         return program
+
+    def _commands_with(self, environment: Mapping[str, str]) -> dict[str, list[str]]:
+        """The programs' commands; asked anew only for what is an option there: numbers of slots and threads."""
+        asked = tuple(sorted(item for item in environment.items() if item[0].endswith(("_SLOTS", "_THREADS"))))
+        if asked not in self._commands:
+            self._commands[asked] = json.loads(self._python("-c", LIST_PROGRAMS, **dict(asked)))
+        return self._commands[asked]
 
     def _wait_ready(self, program: Running) -> None:
         if program.name == "web":
@@ -288,11 +294,11 @@ class Deployment:
         }
         return {**kept, **ours, **self.environment}
 
-    def _python(self, *arguments: str) -> str:
+    def _python(self, *arguments: str, **environment: str) -> str:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=PROJECT,
-            env=self._environment(),
+            env={**self._environment(), **environment},
             capture_output=True,
             text=True,
             timeout=300,

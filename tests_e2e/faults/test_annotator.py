@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local_faults")]
 
 
 def test_a_job_without_enough_memory_fails_after_three_tries(site: Deployment, visitor: Visitor) -> None:
-    worker = site.start_one("annotate", GAS_CHILD_MEMORY_MB="200")
+    # Enough to start, not enough to write the tables.
+    worker = site.start_one("annotate", GAS_CHILD_MEMORY_MB="225")
     jobs = [visitor.annotate(small_vcf(), name=f"job {number}") for number in range(2)]
     for job in jobs:
         ended = site.wait_for_job(job)
