@@ -68,7 +68,7 @@ def test_valid_files_are_annotated_or_not_on_this_reference(reference: Path, tmp
 def test_invalid_files_are_refused_for_a_documented_reason_or_tolerated(reference: Path, tmp_path: Path) -> None:
     documented = (Path(__file__).parents[3] / "docs" / "vcf-conformance.md").read_text()
     codes = Counter(outcome(path, reference, tmp_path) for path in FILES if "failed" in path.parts)
-    for code in codes:
+    for code in codes.keys() - {"annotated"}:
         assert f"`{code}`" in documented, code
     for code in ("contig_name_invalid", "duplicate_sample", "no_column_line", "no_fileformat", "pos_invalid"):
         assert codes[code] >= 3, code

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.vcf.limits import Limits
@@ -23,7 +23,7 @@ _BGZF_FIXED: Final = 18  # bytes of a BGZF block's header as every writer lays i
 BGZF_END: Final = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block that ends a complete BGZF file (SAM specification, 4.1.2)."""
 
-UNPACKING_ERRORS: Final[tuple[Any, ...]] = (zlib.error, isal_zlib.error, EOFError)
+UNPACKING_ERRORS: Final[tuple[Any, ...]] = (zlib.error, zlib_ng.error, EOFError)
 _FOREIGN: Final = (
     (b"BAM\x01", "a BAM file (aligned reads)"),
     (b"CRAM", "a CRAM file (aligned reads)"),
@@ -122,7 +122,7 @@ class Packed:
     def _gzip(self) -> Iterator[bytes]:
         data = self._read(_PIECE)
         while data:
-            unpacker = isal_zlib.decompressobj(31)
+            unpacker = zlib_ng.decompressobj(31)
             while not unpacker.eof:
                 if not data and not (data := self._read(_PIECE)):
                     raise _truncated("it ends in the middle of its packed data")
@@ -169,10 +169,10 @@ def unpack_block(block: bytes) -> bytes:
     if size > _BLOCK_CONTENT:
         raise _damaged()
     try:
-        content: bytes = isal_zlib.decompress(block[_BGZF_FIXED:-8], -15, max(size, 1))
+        content: bytes = zlib_ng.decompress(block[_BGZF_FIXED:-8], -15, max(size, 1))
     except UNPACKING_ERRORS:
         raise _damaged() from None
-    if len(content) != size or isal_zlib.crc32(content) != checksum:
+    if len(content) != size or zlib_ng.crc32(content) != checksum:
         raise _damaged()
     return content
 
