@@ -9,7 +9,6 @@ from typing import Any
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
 from annotations.models import Result
 
-MAX_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,26 @@ class Count:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the page of a done job shows first; each list may be empty where the annotator counted nothing."""
+    """What the page of a done job shows first: impacts and consequences by severity, classes by number.
+
+    Consequences and classes are empty where the annotator counted nothing.
+    """
 
     impacts: list[Count]
     consequences: list[Count]
-    consequences_title: str
     classes: list[Count]
 
 
 def overview(result: Result) -> Overview:
     """Figures and bars from a result's summary."""
     summary: Mapping[str, Any] = result.summary
-    consequences = _bars(summary.get("consequences", {}))
-    title = "Most severe consequence of each variant"
-    if len(consequences) > MAX_LINES:
-        title += f" (the {MAX_LINES} most frequent)"
+    counted: Mapping[str, int] = summary.get("consequences", {})
+    severe_first = {term: counted[term] for term in TERMS if term in counted}
+    classes: Mapping[str, int] = summary.get("classes", {})
     return Overview(
         impacts=[_impact(name, int(summary.get("impacts", {}).get(name, 0))) for name in IMPACTS],
-        consequences=consequences[:MAX_LINES],
-        consequences_title=title,
-        classes=_bars(summary.get("classes", {})),
+        consequences=_bars(severe_first),
+        classes=_bars(dict(sorted(classes.items(), key=lambda pair: (-pair[1], pair[0])))),
     )
 
 
@@ -53,7 +52,7 @@ def _impact(name: str, number: int) -> Count:
 
 
 def _bars(numbers: Mapping[str, int]) -> list[Count]:
-    """Bars for counts by name, largest first; a consequence bears the colour of its impact."""
+    """Bars for counts by name, in their order; a consequence bears the colour of its impact."""
     total, largest = sum(numbers.values()), max(numbers.values(), default=0)
     return [
         Count(
@@ -63,7 +62,7 @@ def _bars(numbers: Mapping[str, int]) -> list[Count]:
             width=f"{100 * number / largest:.2f}" if largest else "0",
             css=impact_name(1 << TERMS.index(name)).lower() if name in TERMS else "",
         )
-        for name, number in sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
+        for name, number in numbers.items()
     ]
 
 
