@@ -46,7 +46,7 @@ class Transcript:
         index = self.cds_last + position.base if behind else self.cds_first + position.base
         if not behind and position.base > 0:
             index -= 1
-        return self.places[index] + position.offset * self.strand
+        return int(self.places[index] + position.offset * self.strand)
 
 
 def read_transcripts(wanted: set[str]) -> dict[str, Transcript]:
