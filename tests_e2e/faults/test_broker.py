@@ -20,6 +20,7 @@ QUEUED = 50
 SUBMIT_SECONDS = 10.0
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.xdist_group("local_faults")
 def test_fifty_jobs_whose_messages_are_gone_are_all_done_once(site: Deployment, visitor: Visitor) -> None:
     with ThreadPoolExecutor(4) as pool:
