@@ -1,0 +1,1 @@
+"""Submit a VCF, annotate it, show the result."""
