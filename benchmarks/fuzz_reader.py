@@ -15,6 +15,7 @@ import time
 import traceback
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.pipeline import annotate
@@ -71,7 +72,7 @@ def try_case(data: bytes, reference: Path, folder: Path) -> str:
     path, out = folder / "input", folder / "out"
     path.write_bytes(data)
     out.mkdir()
-    files = {name: out / name for name in ("tsv", "parquet", "summary", "skipped")}
+    files: dict[str, Any] = {name: out / name for name in ("tsv", "parquet", "summary", "skipped")}
     try:
         request = Request(
             path, reference, out / "out.vcf.gz", is_overwriting=len(data) % 2 == 0, chunk_records=3, **files
