@@ -11,10 +11,10 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint format requirements tools
+.PHONY: help setup run test bench bench-hgvs lint format requirements tools
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(BASE_STAMP) $(WARM_STAMP) ## Make the environment and compile the annotator (done once)
 
@@ -26,6 +26,15 @@ test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is 
 
 bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes)
 	@$(BIN)/python -m benchmarks.annotator $(ARGS)
+
+bench-hgvs: setup $(DEV_STAMP) ## HGVS names read back by a second program, in an environment of its own
+	@test -x $(VAR_DIR)/hgvs/bin/python || $(PYTHON) -m venv $(VAR_DIR)/hgvs
+	@$(VAR_DIR)/hgvs/bin/pip install -q --disable-pip-version-check -r benchmarks/hgvs/requirements.txt
+	@test -e $(VAR_DIR)/references/demo/manifest.json || $(BIN)/python manage.py reference build demo --assembly GRCh38 \
+	  --fasta reference/GRCh38.chr19.fa.gz --fasta reference/GRCh38.chrM.fa --genes reference/GRCh38.chr19.ensembl113.gff3.gz \
+	  --genes reference/GRCh38.chrM.ensembl113.gff3 --codon-table chrM=2
+	@$(BIN)/python -m benchmarks.hgvs.write_names --reference $(VAR_DIR)/references/demo $(VAR_DIR)/names.tsv
+	@$(VAR_DIR)/hgvs/bin/python benchmarks/hgvs/round_trip.py $(VAR_DIR)/names.tsv
 
 lint: $(DEV_STAMP) ## Style, types, layers, migrations, deployment settings, settings documentation
 	@$(BIN)/ruff check .
