@@ -17,7 +17,8 @@ from gas import logs
 logger = logging.getLogger("gas.web")
 
 View = Callable[[HttpRequest], HttpResponseBase]
-QUIET_ROUTES = ("/healthz", "/readyz", "/metrics")
+# Asked every second or so, by programs and by live pages: logged only when they fail.
+QUIET_ENDINGS = ("/healthz", "/readyz", "/metrics", "/live")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -31,7 +32,8 @@ def request_context(get_response: View) -> View:
         try:
             response = get_response(request)
             response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-            if (route := logs.route_of(request)) not in QUIET_ROUTES and not _is_static(request):
+            route = logs.route_of(request)
+            if response.status_code >= 400 or not (route.endswith(QUIET_ENDINGS) or _is_static(request)):
                 milliseconds = (perf_counter() - started) * 1000
                 logger.info("%s %s %d in %.0f ms", request.method, route, response.status_code, milliseconds)
             return response

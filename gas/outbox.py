@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -23,7 +24,6 @@ from gas.sweeping import turn
 logger = logging.getLogger(__name__)
 
 SWEEP_TASK = "gas.sweep_outbox"
-LEASE = timedelta(seconds=60)  # longer than a handler may take: mail and calls have timeouts of 10 s
 BATCH = 32
 SWEEP_SECONDS = 20.0
 FIRST_PAUSE_SECONDS = 5
@@ -59,7 +59,7 @@ def sweep() -> None:
 
 def deliver(message_id: Any) -> bool:
     """Claim one due message and do it. False: another has it, or its handler failed."""
-    if not _due().filter(pk=message_id).update(lease_until=from_now(LEASE), tries=F("tries") + 1):
+    if not _due().filter(pk=message_id).update(lease_until=from_now(_lease()), tries=F("tries") + 1):
         return False
     message = OutboxMessage.objects.get(pk=message_id)
     handler = registry.handler_of(message.kind)
@@ -73,6 +73,11 @@ def deliver(message_id: Any) -> bool:
         return False
     _own(message).update(status=OutboxStatus.DONE, done_at=Now(), lease_until=None, last_error="")
     return True
+
+
+def _lease() -> timedelta:
+    """As long as a job's, but longer than a handler may take: mail and calls end by their timeout."""
+    return timedelta(seconds=max(settings.LEASE_SECONDS, settings.EMAIL_TIMEOUT + 5))
 
 
 def _due() -> Any:

@@ -17,6 +17,8 @@ urlpatterns = [
     path("hello/", hello),
     path("reset/<str:token>/", hello),
     path("healthz", hello),
+    path("jobs/live", hello),
+    path("gone/live", lambda request: HttpResponse(status=410)),
     path("static/site.css", hello),
 ]
 
@@ -55,12 +57,16 @@ def test_the_log_names_the_route_and_not_the_token(client, caplog):
     assert "very-secret" not in caplog.text
 
 
-def test_probes_and_static_files_are_not_logged(client, caplog):
+def test_probes_live_parts_and_static_files_are_logged_only_when_they_fail(client, caplog):
     with caplog.at_level("INFO", LOGGED):
         client.get("/healthz")
+        client.get("/jobs/live")
         client.get("/static/site.css")
 
-    assert caplog.text == ""
+        assert caplog.text == ""
+        client.get("/gone/live")
+
+    assert "GET /gone/live 410" in caplog.text
 
 
 def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(client):

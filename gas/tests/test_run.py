@@ -80,11 +80,13 @@ def prepared(tmp_path_factory):
     return var
 
 
-def test_preparing_again_does_nothing_and_says_nothing(prepared):
+def test_preparing_again_builds_nothing_again(prepared):
+    built = (prepared / "references" / "demo" / "manifest.json").stat().st_mtime_ns
     process = start(prepared, "prepare")
 
-    assert process.communicate(timeout=120)[0] == ""
+    assert "Building" not in process.communicate(timeout=120)[0]
     assert process.returncode == 0
+    assert (prepared / "references" / "demo" / "manifest.json").stat().st_mtime_ns == built
 
 
 def test_state_is_closed_to_other_users(prepared):

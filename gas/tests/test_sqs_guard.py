@@ -140,5 +140,5 @@ def test_without_the_guard_a_worker_hears_nothing_after_one_failure(server):
     server.failures[:] = [503]
 
     with pytest.raises(Stop):
-        consume_one(server, "sqs", patience_seconds=2)
+        consume_one(server, "sqs", patience_seconds=5)
     assert server.failed == [503]
