@@ -18,7 +18,7 @@ from social_django.models import UserSocialAuth
 
 from accounts.access import signed_in
 from accounts.security import fresh, second_factor, sessions, tokens
-from accounts.security.forms import CodeForm, ProveForm, TokenForm
+from accounts.security.forms import CodeForm, FirstCodeForm, ProveForm, TokenForm
 
 
 def _way_back(request: HttpRequest) -> str:
@@ -97,7 +97,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     if user.second_factor is not None:
         return redirect("accounts:security")
     device = second_factor.begin(user)
-    form = CodeForm(request.POST or None)
+    form = FirstCodeForm(request.POST or None)
     if form.is_valid():
         codes = second_factor.finish(request, user, form.cleaned_data["code"])
         if codes is not None:
