@@ -89,6 +89,7 @@ def test_a_double_click_is_one_checkout_and_another_price_closes_the_first(web, 
     form_key = str(uuid4())
     first = check_out(web, form_key=form_key)["Location"]
     assert check_out(web, form_key=form_key)["Location"] == first
+    assert [one["status"] for one in double.objects("checkout.session")] == ["open"], "the page can still be paid"
     assert check_out(web, "yearly")["Location"] != first
     assert [one["status"] for one in double.objects("checkout.session")] == ["open", "expired"]
 
