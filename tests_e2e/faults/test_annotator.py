@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests_e2e.inputs import small_vcf
+from tests_e2e.inputs import SAMPLE, small_vcf
 from tests_e2e.processes import is_alive, wait_until
 from tests_e2e.service import Deployment
 from tests_e2e.visitor import Visitor
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local_faults")]
 def test_a_job_without_enough_memory_fails_after_three_tries(site: Deployment, visitor: Visitor) -> None:
     # Enough to start, not enough to write the tables.
     worker = site.start_one("annotate", GAS_CHILD_MEMORY_MB="225")
-    jobs = [visitor.annotate(small_vcf(), name=f"job {number}") for number in range(2)]
+    jobs = [visitor.annotate(SAMPLE.read_bytes(), SAMPLE.name, name=f"job {number}") for number in range(2)]
     for job in jobs:
         ended = site.wait_for_job(job)
         assert (ended["status"], ended["attempt"], ended["crashes"]) == ("failed", 3, 3)
