@@ -59,7 +59,10 @@ SECRET_KEY = _required_on_aws(
 BIND = env.text("GAS_BIND", "127.0.0.1", "Address the web server listens on.")
 PORT = env.integer("GAS_PORT", 8000, "Port the web server listens on.", minimum=1)
 BASE_URL = env.text(
-    "GAS_BASE_URL", f"http://localhost:{PORT}", "Address of the service as users see it, for links in mails."
+    "GAS_BASE_URL",
+    f"http://localhost:{PORT}",
+    "Address of the service as users see it, for links in mails.",
+    shown="http://localhost:GAS_PORT",
 ).rstrip("/")
 ALLOWED_HOSTS = env.words(
     "GAS_ALLOWED_HOSTS", () if IS_AWS else ("localhost", "127.0.0.1", "[::1]"), "Host names the service answers to."

@@ -56,3 +56,8 @@ def test_the_settings_page_is_checked(settings, tmp_path):
     text = (tmp_path / "docs" / "settings.md").read_text()
     assert all(f"`{name}`" in text for name in DECLARED)
     assert all(declared.meaning for declared in DECLARED.values())
+
+
+def test_the_settings_page_does_not_depend_on_the_port_it_is_made_with(settings):
+    assert str(settings.PORT) in settings.BASE_URL
+    assert str(settings.PORT) not in DECLARED["GAS_BASE_URL"].default
