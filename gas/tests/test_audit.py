@@ -74,6 +74,16 @@ def test_an_edited_entry_breaks_the_chain(change):
     assert broken() == ["The audit entries under seal 1 are not those that were sealed."]
 
 
+def test_a_batch_that_is_rewritten_with_its_own_seal_breaks_the_chain():
+    record_and_seal("a")
+    record_and_seal("b")
+    AuditEntry.objects.filter(action="a").update(target="job-2")
+    forged = audit._digest("", AuditEntry.objects.filter(seal=1))
+    AuditSeal.objects.filter(number=1).update(digest=forged)
+
+    assert broken() == ["The audit entries under seal 2 are not those that were sealed."]
+
+
 def test_a_deleted_entry_breaks_the_chain():
     record_and_seal("a", "b")
     AuditEntry.objects.filter(action="b").delete()

@@ -47,15 +47,16 @@ def test_the_turn_of_a_dead_sweeper_ends_by_itself():
 
 
 def test_a_sweeper_that_overran_its_turn_does_not_end_the_next_ones():
-    with turn("uploads", seconds=0.001) as slow:
-        assert slow
-        SweepRun.objects.update(running_until=database_now() - timedelta(seconds=1))
-        with turn("uploads") as second:
-            assert second
-            until = SweepRun.objects.get().running_until
-            # The slow one ends while the second runs.
-            SweepRun.objects.filter(running_until=slow.running_until).update(running_until=None)
-            assert SweepRun.objects.get().running_until == until
+    slow = turn("uploads")
+    assert slow.__enter__()
+    SweepRun.objects.update(running_until=database_now() - timedelta(seconds=1))
+    with turn("uploads") as second:
+        assert second
+        slow.__exit__(None, None, None)
+
+        row = SweepRun.objects.get()
+        assert row.running_until == second.running_until
+        assert row.finished_at is None
 
 
 def test_a_turn_says_when_its_time_is_over():
