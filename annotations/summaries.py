@@ -10,7 +10,6 @@ from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
 from annotations.models import Result
 
 
-
 @dataclass(frozen=True)
 class Count:
     """One bar: its words, how many, and how wide in percent of the largest; `css` names a meaning's colour."""

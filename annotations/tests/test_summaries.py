@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -29,7 +30,8 @@ def annotated_specimen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     alleles = f"{SPECIMEN.contig}\t{SPECIMEN.pos}\t.\t{SPECIMEN.ref}\t{SPECIMEN.alt}\t.\t.\t.\n"
     vcf.write_text(f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{alleles}")
     out = folder / "out.vcf.gz"
-    for arguments in (build, ["annotate", vcf, "--reference", "mito", "--output", out]):
+    steps: list[list[Any]] = [build, ["annotate", vcf, "--reference", "mito", "--output", out]]
+    for arguments in steps:
         subprocess.run([*command, *arguments], check=True, env=environment, capture_output=True, timeout=280)
     text = gzip.decompress(out.read_bytes()).decode()
     names = re.search(r"Format: ([^\"]+)\"", text)
