@@ -135,7 +135,7 @@ def _checked_payload_hash(request: SignedRequest) -> str:
     return claimed
 
 
-def _signature_of(  # noqa: PLR0917  (each is one line of the rule)
+def _signature_of(
     request: SignedRequest,
     signed_headers: str,
     payload_hash: str,

@@ -16,6 +16,7 @@ def test_a_worker_killed_after_the_mail_server_accepted_repeats_the_same_mail_at
     cloud: Cloud, cloud_visitor: Visitor
 ) -> None:
     control = next(program for program in cloud.site.running if program.name == "control")
+    wait_until(lambda: not cloud.site.open_promises(), "no other mail is on its way")
     cloud.mail.before_answer = control.kill
     cloud.site.start("annotate")
     job = cloud_visitor.annotate(small_vcf())
