@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import threading
 import urllib.request
@@ -53,6 +54,8 @@ class Command(BaseCommand):
         except startup.StartupError as error:
             self.stderr.write(str(error))
             sys.exit(1)
+        except KeyboardInterrupt:  # Ctrl-C before the supervisor is there to take it
+            sys.exit(128 + signal.SIGINT)
 
     def _run_all(self) -> None:
         with startup.lock_state_folder():
