@@ -93,7 +93,8 @@ class Deployment:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 commands[name],
-                cwd=PROJECT,
+                # `python -m` looks here first: another release runs its own code.
+                cwd=environment.get("PYTHONPATH", PROJECT),
                 env={**self._environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

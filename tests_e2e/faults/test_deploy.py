@@ -71,7 +71,8 @@ def test_old_and_new_workers_finish_each_others_work(site: Deployment, visitor: 
     site.start("control", **new)
     jobs = [visitor.annotate(small_vcf(), name=f"{number}") for number in range(6)]
     for job in jobs:
-        ended = site.wait_for_job(job)
+        # The new code compiles its annotator at its first job.
+        ended = site.wait_for_job(job, timeout=240)
         assert (ended["status"], ended["attempt"]) == ("completed", 1)
     # The deploy goes on: the old control worker is told to stop.
     site.stop(old_control)
