@@ -82,7 +82,7 @@ class Specimen:
     amino_acid_before: str
     amino_acid_after: str
     where: str
-    known: str
+    names: tuple[str, ...]
 
 
 # A test annotates this variant with the demo reference and compares every field.
@@ -100,5 +100,5 @@ SPECIMEN = Specimen(
     amino_acid_before="Arg",
     amino_acid_after="His",
     where="codon 340",
-    known="MITOMAP: Leber hereditary optic neuropathy (LHON), confirmed; in 190 of 61,883 sequences of GenBank",
+    names=("NC_012920.1:m.11778G>A", "ENST00000361381.2:c.1019G>A", "ENSP00000354961:p.Arg340His"),
 )

@@ -51,19 +51,7 @@ def test_the_variant_on_the_home_page_is_annotated_as_it_says(annotated_specimen
     assert f"codon {row['Protein_position']}" == SPECIMEN.where
     assert row["Amino_acids"] == "R/H"
     assert (SPECIMEN.amino_acid_before, SPECIMEN.amino_acid_after) == ("Arg", "His")
-
-
-def test_what_is_known_of_it_stands_in_the_file_that_ships_with_the_project():
-    path = settings.BASE_DIR / "reference" / "mitomap_disease.chrM.vcf.gz"
-    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-    start = f"{SPECIMEN.contig}\t{SPECIMEN.pos}\t.\t{SPECIMEN.ref}\t{SPECIMEN.alt}\t"
-    record = next(line for line in lines if line.startswith(start))
-    assert "Disease=LHON" in record
-    assert "DiseaseStatus=Cfrm" in record
-    assert re.search(r"\bAC=190;", record)
-    assert any("61883" in line for line in lines if line.startswith("##INFO=<ID=AC"))
-    assert "190 of 61,883" in SPECIMEN.known
-    assert "confirmed" in SPECIMEN.known
+    assert (row["HGVSg"], row["HGVSc"], row["HGVSp"]) == SPECIMEN.names
 
 
 def test_a_consequence_bears_the_colour_of_its_impact_and_the_most_severe_comes_first():
