@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gas.settings")
 
 application = get_wsgi_application()
+
+# Loaded now, so that the first submit does not wait for it.
+import_module("gas.celery")
