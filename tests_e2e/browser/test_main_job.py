@@ -101,3 +101,12 @@ def test_no_page_is_wider_than_the_window(screen: Screen, path: str, width: int)
     screen.page.set_viewport_size({"width": width, "height": 900})
     screen.open(path)
     assert screen.page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_of_a_finished_job_fits_a_phone(screen: Screen) -> None:
+    sign_in(screen)
+    screen.page.set_viewport_size({"width": 390, "height": 900})
+    send(screen, SAMPLE.name, SAMPLE.read_bytes())  # has consequences with long names
+    expect(screen.page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
+    expect(screen.page.locator("table.counts").first).to_be_visible()
+    assert screen.page.evaluate("() => document.documentElement.scrollWidth") <= 390
