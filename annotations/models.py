@@ -219,7 +219,6 @@ class Output(models.Model):
     file_name = models.CharField(max_length=255)
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
-    archive_key = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
         constraints = [

@@ -124,10 +124,10 @@ class S3Area:
         return [self._key(entry["Key"]) for entry in page.get("Contents", ())]
 
     def delete(self, keys: Iterable[str]) -> None:
-        """See Area."""
+        """See Area; a bucket that keeps versions keeps none of these."""
         for key in keys:
             with _translated(key):
-                self._client.delete_object(**self._at(key))
+                delete_versions(self._client, **self._at(key))
 
     def keys_below(self, prefix: str) -> list[str]:
         """See Area."""
@@ -166,6 +166,14 @@ class S3Area:
             "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
         }
         return {names[parameter]: value for parameter, value in self._encryption.items()}
+
+
+def delete_versions(client: Any, *, Bucket: str, Key: str) -> None:  # noqa: N803 - S3's own names
+    """Delete all versions and delete markers of exactly this key; in a plain bucket, the object."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=Bucket, Prefix=Key):
+        for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            if entry["Key"] == Key:
+                client.delete_object(Bucket=Bucket, Key=Key, VersionId=entry["VersionId"])
 
 
 @contextmanager

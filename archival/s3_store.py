@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from annotations.areas import StorageAwayError
+from annotations.s3_area import delete_versions
 from archival.models import Tier
 from archival.stores import TEMPORARY_DAYS, Held, NotReadableError, NotThereError, Stage, TierRefusedError
 
@@ -194,13 +195,8 @@ class S3Store:
             raise
 
     def _remove(self, at: dict[str, str]) -> None:
-        """Delete all versions and delete markers of exactly this key; in a plain bucket, the object."""
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=at["Bucket"], Prefix=at["Key"])
         with _translated(at["Key"]):
-            for page in pages:
-                for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    if entry["Key"] == at["Key"]:
-                        self._client.delete_object(**at, VersionId=entry["VersionId"])
+            delete_versions(self._client, **at)
 
 
 class _RefusalError(StorageAwayError):

@@ -99,7 +99,6 @@ class Migration(migrations.Migration):
                 ('file_name', models.CharField(max_length=255)),
                 ('size_bytes', models.BigIntegerField()),
                 ('sha256', models.CharField(max_length=64)),
-                ('archive_key', models.CharField(blank=True, default='', max_length=200)),
                 ('result', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outputs', to='annotations.result')),
             ],
         ),

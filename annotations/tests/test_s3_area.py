@@ -255,6 +255,18 @@ def test_keys_come_in_pages_and_by_prefix(tmp_path):
     assert results.keys_below("u/1/") == ["u/1/y"]
 
 
+def test_a_deleted_object_leaves_no_version_behind(bucket, tmp_path):
+    s3().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put("inputs", "a/one", b"first", tmp_path)
+    put("inputs", "a/one", b"second", tmp_path)
+    put("inputs", "a/one-more", b"stays", tmp_path)
+    s3().delete_object(Bucket=bucket, Key="inputs/a/one")  # a delete marker, as another program would leave
+    area("inputs").delete(["a/one"])
+    left = s3().list_object_versions(Bucket=bucket)
+    assert [entry["Key"] for entry in left["Versions"]] == ["inputs/a/one-more"]
+    assert "DeleteMarkers" not in left
+
+
 def test_what_is_not_there_is_said_so(tmp_path):
     results = area("results")
     assert results.head("a/b") is None
