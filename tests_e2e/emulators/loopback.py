@@ -88,6 +88,7 @@ def serve_process(
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready-fd", type=int)
     options = parser.parse_args()
+    parent = os.getppid()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -95,7 +96,9 @@ def serve_process(
         if options.ready_fd is not None:
             os.write(options.ready_fd, f"{server.port}\n".encode())
             os.close(options.ready_fd)
-        stop.wait()
+        # A test run that was killed leaves nobody to stop us.
+        while not stop.wait(1) and os.getppid() == parent:
+            pass
 
 
 @contextmanager
