@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-for _name in [name for name in os.environ if name.startswith("GAS_") and name != "GAS_REQUIRE_ALL"]:
+_PROJECT = Path(__file__).parents[2]
+# Compiled kernels are shared between runs: compiling them again for each worker would cost a minute.
+os.environ.setdefault(
+    "NUMBA_CACHE_DIR", str(Path(os.environ.get("GAS_VAR_DIR") or _PROJECT / "var").resolve() / "numba")
+)
+for _name in [name for name in os.environ if name.startswith("GAS_")]:
     del os.environ[_name]
 _STATE = Path(tempfile.mkdtemp(prefix="gas-tests-"))
 os.environ["GAS_VAR_DIR"] = str(_STATE)
-# Compiled kernels are shared between runs: compiling them again for each worker would cost a minute.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[2] / "var" / "numba"))
 os.environ["GAS_MAIL"] = "file"
 
 

@@ -46,7 +46,7 @@ def postgres_or_skip():
         with run_postgres() as server:
             yield server
     except MissingPostgresError as missing:
-        if os.environ.get("GAS_REQUIRE_ALL") == "1":
+        if os.environ.get("REQUIRE_ALL_TESTS") == "1":
             raise
         pytest.skip(str(missing))
 
