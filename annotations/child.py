@@ -184,13 +184,19 @@ def _report(space: Workspace) -> dict[str, Any]:
     return report
 
 
+# What compiled libraries write before they abort because no memory was given.
+_ABORTED_FOR_MEMORY = ("bad_alloc", "out of memory", "Cannot allocate memory")
+
+
 def _diagnose(returncode: int, log: Path) -> tuple[str, str]:
     """(code of annotations.failures, words for our log) of a child that broke."""
+    lines = _tail(log).decode(errors="replace").strip().split("\n")
     if returncode < 0:
         name = signal.Signals(-returncode).name
+        if name == "SIGABRT" and any(mark in line for line in lines for mark in _ABORTED_FOR_MEMORY):
+            return "out_of_memory", name
         codes = {"SIGXCPU": "cpu_limit", "SIGXFSZ": "output_too_large", "SIGKILL": "killed"}
         return codes.get(name, "annotator_crashed"), name
-    lines = _tail(log).decode(errors="replace").strip().split("\n")
     marks = {"MemoryError": "out_of_memory", "[Errno 27]": "output_too_large", "[Errno 28]": "disk_full"}
     code = next((code for mark, code in marks.items() if mark in lines[-1]), "annotator_crashed")
     # Places and the error's name only: its message may quote the user's file.

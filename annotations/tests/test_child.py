@@ -86,6 +86,7 @@ def test_a_refusal_without_a_report_is_a_crash_of_ours(space, program):
         ("import os; os.kill(os.getpid(), 9)", "killed"),
         ("import os; os.kill(os.getpid(), 24)", "cpu_limit"),
         ("import os; os.abort()", "annotator_crashed"),
+        ("import os; os.write(2, b'terminate called: std::bad_alloc'); os.abort()", "out_of_memory"),
     ],
 )
 def test_each_way_to_break_has_its_code(space, program, source, code):
