@@ -147,7 +147,8 @@ def test_the_whole_service_starts_refuses_a_second_run_and_stops_clean(prepared)
     lines += read_until(process, "Stop with Ctrl-C.")
     text = "".join(lines)
     assert "Sign in as demo@localhost with the password" in text
-    assert "manage.py createadmin" in text
+    told = text.split("Make the first admin with: ")[1].splitlines()[0].split()
+    assert subprocess.run([*told[:-1], "--help"], cwd=prepared, capture_output=True, check=False).returncode == 0
     family = children_of(process.pid)
     assert len(family) >= 5
 

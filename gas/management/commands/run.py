@@ -7,6 +7,7 @@ control, beat) becomes one of the programs, for a supervisor of another kind.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -143,7 +144,9 @@ def announce(account: tuple[str, str] | None, stopped: threading.Event) -> None:
     lines = [rule, f"GAS {settings.SITE_VERSION} is ready: {startup.local_address()}"]
     if account:
         lines.append(f"Sign in as {account[0]} with the password {account[1]} (kept in {settings.VAR_DIR}).")
-    lines += ["Make the first admin with: manage.py createadmin ADDRESS", "Stop with Ctrl-C.", rule]
+    # The whole command, as it works from the folder where this one was started.
+    program = shlex.join([os.path.relpath(sys.executable), sys.argv[0], "createadmin"])
+    lines += [f"Make the first admin with: {program} ADDRESS", "Stop with Ctrl-C.", rule]
     for line in lines:
         say("run", line)
 
