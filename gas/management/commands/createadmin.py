@@ -46,6 +46,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{address} is an admin now, with the password of before.")
         audit.record("create admin", None, target=str(user.pk))
         self.stdout.write(f"Sign in at {settings.BASE_URL}/accounts/sign-in/, then open {settings.BASE_URL}/admin/.")
+        self.stdout.write("The first sign-in sets up the second factor: have an authenticator app at hand.")
 
     def _new_admin(self, address: str, name: str) -> AbstractBaseUser:
         users: Any = get_user_model()._default_manager
