@@ -490,6 +490,11 @@ DEMO_REFERENCE_SOURCES = [
     f"--genes={BASE_DIR / 'reference' / 'GRCh38.chr19.ensembl113.gff3.gz'}",
     f"--genes={BASE_DIR / 'reference' / 'GRCh38.chrM.ensembl113.gff3'}",
     "--codon-table=chrM=2",
+    f"--source=mitomap_disease={BASE_DIR / 'reference' / 'mitomap_disease.chrM.vcf.gz'}",
+    f"--source=mitomap_polymorphisms={BASE_DIR / 'reference' / 'mitomap_polymorphisms.chrM.vcf.gz'}",
+    f"--source=kgp30x={BASE_DIR / 'reference' / 'kgp30x_frequencies.chr19.sites.vcf.gz'}",
+    f"--source=cytobands={BASE_DIR / 'reference' / 'cytoBand_hg38.tsv'}",
+    f"--source=gnomad_constraint={BASE_DIR / 'reference' / 'gnomad21_constraint.GRCh37.bed'}",
 ]
 ANNOTATE_THREADS = env.integer("GAS_ANNOTATE_THREADS", 1, "Threads of one annotation.", minimum=1)
 CHILD_MEMORY_MB = env.integer("GAS_CHILD_MEMORY_MB", 3000, "Memory an annotation may use, in MB.", minimum=200)

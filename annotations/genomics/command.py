@@ -72,6 +72,14 @@ def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--codon-table", action="append", default=[], type=_codon_table, metavar="CONTIG=N", help="such as chrM=2"
     )
+    build.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        type=_source,
+        metavar="KEY=F",
+        help="what is known elsewhere: a shipped source or a TOML file of your own, and its data; may be repeated",
+    )
 
 
 def add_preflight_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +101,13 @@ def _codon_table(text: str) -> tuple[str, int]:
     if not contig or not number.isdigit():
         raise argparse.ArgumentTypeError("must be CONTIG=NUMBER, such as chrM=2")
     return contig, int(number)
+
+
+def _source(text: str) -> tuple[str, Path]:
+    key, _, path = text.partition("=")
+    if not key or not path:
+        raise argparse.ArgumentTypeError("must be KEY=FILE, such as mitomap_disease=F.vcf.gz")
+    return key, Path(path)
 
 
 def _annotate(options: argparse.Namespace) -> None:
@@ -177,7 +192,9 @@ def _reference(options: argparse.Namespace) -> None:
             transcripts = manifest["counts"]["transcripts"]
             print(f"{name}\t{manifest['assembly']}\t{transcripts:,} transcripts\t{contigs}{more}")  # noqa: T201
         return
-    inputs = BuildInputs(options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table))
+    inputs = BuildInputs(
+        options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table), options.source
+    )
     print(build_reference(inputs, references_folder()))  # noqa: T201
 
 

@@ -17,18 +17,23 @@ import numpy as np
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.answer import Answer
 from annotations.genomics.output.files import OutputFiles
-from annotations.genomics.output.lines import compose_lines, lines_size
+from annotations.genomics.output.lines import Added, compose_lines, lines_size
 from annotations.genomics.output.rows import collect_rows
 from annotations.genomics.output.sinks import Sinks
 from annotations.genomics.output.skipped import list_skipped
 from annotations.genomics.output.tally import empty_tally, tally_chunk
+from annotations.genomics.output.text import join_words
 from annotations.genomics.reference.load import Reference, load_reference
 from annotations.genomics.request import Progress, Receipt, Request
 from annotations.genomics.scratch import Scratch
+from annotations.genomics.sources.declaration import SourceKind
+from annotations.genomics.sources.layout import Source
+from annotations.genomics.sources.match import Found, Matcher, source_fields
 from annotations.genomics.vcf.header import Header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.parse import Chunk, Parser
 from annotations.genomics.vcf.reader import VcfReader
+from annotations.genomics.vcf.records import Bytes, Int64s
 
 _SPARE: Final = 2
 """Chunks in work beyond one for each thread, so that none waits for the writer."""
@@ -41,7 +46,7 @@ def annotate(request: Request, progress: Progress | None = None) -> Receipt:
     """Annotate a file. Raises AnnotationError for the input's faults; then no output is left."""
     reference = load_reference(request.reference)
     with VcfReader(request.input, request.limits) as reader, OutputFiles() as files:
-        check_is_new(reader.header, is_overwriting=request.is_overwriting)
+        check_is_new(reader.header, reference.sources, is_overwriting=request.is_overwriting)
         executor = InlineExecutor() if request.threads == 1 else ThreadPoolExecutor(request.threads)
         with executor:
             run = _Run(request, reference, reader, files, executor)
@@ -53,9 +58,10 @@ def annotate(request: Request, progress: Progress | None = None) -> Receipt:
                 raise
 
 
-def check_is_new(header: Header, *, is_overwriting: bool) -> None:
-    """Raises AnnotationError(annotated_before) where the header already has CSQ or ANN."""
-    found = [key for key in ("CSQ", "ANN") if header.has_info(key)]
+def check_is_new(header: Header, sources: tuple[Source, ...], *, is_overwriting: bool) -> None:
+    """Raises AnnotationError(annotated_before) where the header already has CSQ, ANN or a source's key."""
+    known = ("CSQ", "ANN", *(field.key for field in source_fields(sources)))
+    found = [key for key in known if header.has_info(key)]
     if found and not is_overwriting:
         raise annotated_before(found[0], None)
 
@@ -90,6 +96,8 @@ class Worker:
 
     def __init__(self, reference: Reference, parser: Parser, request: Request) -> None:
         self._scratch = Scratch(reference)
+        self._matcher = Matcher(reference)
+        self._replaced = join_words(_replaced_keys(reference) if request.is_overwriting else ())
         self._parser = parser
         self._is_overwriting = request.is_overwriting
         self._wants_rows = request.parquet is not None or request.tsv is not None
@@ -103,18 +111,40 @@ class Worker:
             line = int(records.number[np.argmax(records.own_csq >= 0)])
             raise annotated_before("CSQ", line)
         pairs = self._scratch.annotate(records, alleles)
-        size = lines_size(records, pairs.record_text)
+        found = self._matcher.match(records, alleles, pairs)
+        if found.clash is not None and not self._is_overwriting:
+            record, field = found.clash
+            raise annotated_before(field.key, int(records.number[record]))
+        added = Added(pairs.text, pairs.record_text, found.info, found.info_offsets, *self._replaced)
+        size = lines_size(records, added)
         if self._out.size < size:
             self._out = np.empty(size + size // 4, np.uint8)
         tally_chunk(self.tally, records, alleles, pairs, self._parser.reference)
-        lines, offsets = compose_lines(records, pairs.text, pairs.record_text, self._out)
+        self.tally.sources[:] += found.hits
+        lines, offsets = compose_lines(records, added, self._out)
         return Answer(
             records=records,
             lines=lines,
             line_offsets=offsets,
             skipped=list_skipped(records),
-            rows=collect_rows(records, alleles, pairs) if self._wants_rows else None,
+            rows=collect_rows(records, alleles, pairs, self._columns(found)) if self._wants_rows else None,
         )
+
+    def _columns(self, found: Found) -> dict[str, tuple[Bytes, Int64s]]:
+        """By column: what the sources say of each allele. A gene's values follow the transcript instead."""
+        kinds = [source.declaration.kind for source in self._parser.reference.sources for _ in source.columns]
+        fields = source_fields(self._parser.reference.sources)
+        return {
+            field.column: (found.text, spans)
+            for kind, field, spans in zip(kinds, fields, found.spans, strict=True)
+            if kind is not SourceKind.GENE
+        }
+
+
+def _replaced_keys(reference: Reference) -> tuple[str, ...]:
+    """Keys that overwriting replaces, where there are more than CSQ."""
+    keys = tuple(f"{field.key}=" for field in source_fields(reference.sources))
+    return ("CSQ=", *keys) if keys else ()
 
 
 class _Run:

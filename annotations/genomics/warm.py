@@ -37,6 +37,30 @@ _RECORDS: Final = "\n".join(
 )
 
 
+_SOURCES: Final = {
+    "exact": (
+        'kind = "exact"',
+        "##fileformat=VCFv4.2\n"
+        '##INFO=<ID=V,Number=A,Type=Float,Description="made">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t71\t.\tA\tG\t.\t.\tV=0.5\n",
+    ),
+    "overlap": ('kind = "overlap"\ncolumns = ["contig", "start", "end", "V"]', "1\t60\t90\t0.5\n"),
+    "gene": ('kind = "gene"\ncolumns = ["gene_id", "V"]\njoin = "gene_id"', "G1\t0.5\n"),
+}
+
+
+def _write_sources(folder: Path) -> list[tuple[str, Path]]:
+    """A source of each kind."""
+    given = []
+    for name, (kind, data) in _SOURCES.items():
+        field = f'[[fields]]\nkey = "WARM_{name.upper()}"\nfrom = "V"\ntype = "Float"\ndescription = "made"\n'
+        declaration, file = folder / f"{name}.toml", folder / f"{name}.data"
+        declaration.write_text(f'title = "made"\nversion = "1"\n{kind}\n{field}', encoding="ascii")
+        file.write_text(data, encoding="ascii")
+        given.append((str(declaration), file))
+    return given
+
+
 def warm() -> None:
     """Build, annotate, throw away."""
     with tempfile.TemporaryDirectory(prefix="gas-warm-") as name:
@@ -45,7 +69,9 @@ def warm() -> None:
         (folder / "genes.gff3").write_text(f"##gff-version 3\n{_GENES}\n", encoding="ascii")
         columns = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"))
         (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{_RECORDS}\n", encoding="ascii")
-        inputs = BuildInputs("warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {})
+        inputs = BuildInputs(
+            "warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {}, _write_sources(folder)
+        )
         reference = build_reference(inputs, folder)
         annotate(
             Request(

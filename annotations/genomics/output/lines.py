@@ -1,6 +1,8 @@
-"""The answer's VCF lines: the input's lines with CSQ added to INFO, every other byte as it was."""
+"""The answer's VCF lines: the sources' values and CSQ are added to INFO, every other byte is as it was."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,6 +35,33 @@ def put_info(out: Bytes, at: int, text: Bytes, start: int, end: int, own_csq: in
 
 
 @compiled
+def put_other_info(out: Bytes, at: int, text: Bytes, start: int, end: int, keys: Bytes, key_offsets: Int64s) -> int:
+    """Copy the INFO text[start:end] less the items of these keys (each with its "="); nothing for '.'."""
+    begun = at
+    first = start
+    while first <= end:
+        stop = first
+        while stop < end and text[stop] != 59:
+            stop += 1
+        is_kept = stop > first and not (end - start == 1 and text[start] == 46)
+        for k in range(key_offsets.size - 1):
+            size = key_offsets[k + 1] - key_offsets[k]
+            same = stop - first >= size
+            p = 0
+            while same and p < size:
+                same = text[first + p] == keys[key_offsets[k] + p]
+                p += 1
+            is_kept = is_kept and not same
+        if is_kept:
+            if at > begun:
+                out[at] = 59
+                at += 1
+            at = put_span(out, at, text, first, stop)
+        first = stop + 1
+    return at
+
+
+@compiled
 def fill_lines(
     text: Bytes,
     fields: Int64s,
@@ -40,6 +69,10 @@ def fill_lines(
     own_csq: Int64s,
     csq: Bytes,
     csq_offsets: Int64s,
+    known: Bytes,
+    known_offsets: Int64s,
+    replaced: Bytes,
+    replaced_offsets: Int64s,
     out: Bytes,
     offsets: Int64s,
 ) -> None:
@@ -51,7 +84,15 @@ def fill_lines(
         info_end = fields[i, INFO + 1] - 1
         at = put_span(out, at, text, fields[i, 0], info)
         begun = at
-        at = put_info(out, at, text, info, info_end, own_csq[i])
+        if replaced_offsets.size > 1:
+            at = put_other_info(out, at, text, info, info_end, replaced, replaced_offsets)
+        else:
+            at = put_info(out, at, text, info, info_end, own_csq[i])
+        if known_offsets[i] < known_offsets[i + 1]:
+            if at > begun:
+                out[at] = 59
+                at += 1
+            at = put_span(out, at, known, known_offsets[i], known_offsets[i + 1])
         if csq_offsets[i] < csq_offsets[i + 1]:
             if at > begun:
                 out[at] = 59
@@ -70,17 +111,36 @@ def fill_lines(
     offsets[line_end.size] = at
 
 
-def lines_size(records: Records, csq_offsets: Int64s) -> int:
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What is added to INFO: csq[csq_offsets[i] : csq_offsets[i + 1]] is the CSQ value of record i.
+
+    known: whole items of the sources, likewise; without sources empty, with offsets of 0.
+    replaced, replaced_offsets: keys (with "=") whose items go, one after the other; none: only CSQ.
+    """
+
+    csq: Bytes
+    csq_offsets: Int64s
+    known: Bytes
+    known_offsets: Int64s
+    replaced: Bytes
+    replaced_offsets: Int64s
+
+
+def lines_size(records: Records, added: Added) -> int:
     """Upper bound of the bytes that fill_lines writes."""
-    return int(records.text.size + csq_offsets[-1] - csq_offsets[0] + 8 * len(records))
+    size = records.text.size + added.csq_offsets[-1] - added.csq_offsets[0] + added.known_offsets[-1]
+    return int(size + 9 * len(records))
 
 
-def compose_lines(records: Records, csq: Bytes, csq_offsets: Int64s, out: Bytes) -> tuple[Bytes, Int64s]:
-    """The records' lines with their CSQ, and where each begins (int64[n + 1]).
+def compose_lines(records: Records, added: Added, out: Bytes) -> tuple[Bytes, Int64s]:
+    """The records' lines with what is added, and where each begins (int64[n + 1]).
 
-    csq[csq_offsets[i] : csq_offsets[i + 1]]: CSQ value of record i, empty for none. out: at least
-    lines_size bytes; the lines are a view of it.
+    out: at least lines_size bytes; the lines are a view of it.
     """
     offsets = np.empty(len(records) + 1, np.int64)
-    fill_lines(records.text, records.fields, records.line_end, records.own_csq, csq, csq_offsets, out, offsets)
+    fill_lines(
+        records.text, records.fields, records.line_end, records.own_csq, added.csq, added.csq_offsets,
+        added.known, added.known_offsets, added.replaced, added.replaced_offsets, out, offsets,
+    )  # fmt: skip
     return out[: int(offsets[-1])], offsets

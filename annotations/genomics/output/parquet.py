@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final
 
 import pyarrow.parquet as pq
 
-from annotations.genomics.output.tables import DICTIONARY_COLUMNS, SCHEMA
+from annotations.genomics.output.tables import dictionary_columns
 
 _DELTA: Final = dict.fromkeys(("row", "allele_row", "line"), "DELTA_BINARY_PACKED")
 _STATISTICS: Final = ["row", "allele_row", "line", "contig_index", "contig", "pos", "gene_symbol", "gene_id"]
@@ -17,13 +17,13 @@ _DICTIONARY_BYTES: Final = 64 << 20  # larger than any group's: no column falls 
 class ParquetSink:
     """Writes one row group for each batch."""
 
-    def __init__(self, stream: BinaryIO, metadata: dict[str, str]) -> None:
+    def __init__(self, stream: BinaryIO, schema: Any, metadata: dict[str, str]) -> None:
         self._writer = pq.ParquetWriter(
             stream,
-            SCHEMA.with_metadata(metadata),
+            schema.with_metadata(metadata),
             compression="zstd",
             compression_level=1,
-            use_dictionary=list(DICTIONARY_COLUMNS),
+            use_dictionary=dictionary_columns(schema),
             column_encoding=_DELTA,
             write_statistics=_STATISTICS,
             dictionary_pagesize_limit=_DICTIONARY_BYTES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ PAIR_NUMBERS: Final = (
 )  # fmt: skip
 """Columns of PAIR that the tables show, in the order of Rows.numbers."""
 PAIR_TEXTS: Final = ("hgvsc", "hgvsp", "amino_acids", "codons")
-ALLELE_TEXTS: Final = ("id", "ref", "alt", "qual", "filter", "hgvsg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,8 @@ class Rows:
     names: CHROMs; name int32[a]: index in them. line, pos, alt_index: of the allele's record.
     counts: int64[a], rows of each allele. worst_terms: int64[a], all terms of all its transcripts.
     worst_impact: uint8[a]. variant_class: uint8[a]. terms: int64[p], set of terms. numbers:
-    int32[PAIR_NUMBERS, p]. allele_texts, pair_texts: by the names above.
+    int32[PAIR_NUMBERS, p]. pair_texts: by PAIR_TEXTS. allele_texts: id, ref, alt,
+    qual, filter, hgvsg and the sources' columns by allele.
     """
 
     names: tuple[str, ...]
@@ -168,8 +168,13 @@ def reduce_pairs(pairs: Any, bounds: Int64s, kept: Int64s, terms: Int64s, impact
         impact[i] = worst
 
 
-def collect_rows(records: Records, alleles: Alleles, pairs: Pairs) -> Rows:
-    """Copy out of the chunk and the kernel's buffers what the tables need."""
+def collect_rows(
+    records: Records, alleles: Alleles, pairs: Pairs, known: Mapping[str, tuple[Bytes, Int64s]] | None = None
+) -> Rows:
+    """Copy out of the chunk and the kernel's buffers what the tables need.
+
+    known: text and spans (int64[alleles, 2]) of the sources' columns by allele.
+    """
     counts = np.diff(pairs.allele_rows)
     kept = np.flatnonzero(counts)
     record, alt_index = alleles.record[kept], alleles.alt_index[kept]
@@ -191,7 +196,8 @@ def collect_rows(records: Records, alleles: Alleles, pairs: Pairs) -> Rows:
         variant_class=pairs.variant_class[kept],
         terms=all_terms,
         numbers=numbers,
-        allele_texts=_allele_texts(records, record, alt_index, pairs, kept),
+        allele_texts=_allele_texts(records, record, alt_index, pairs, kept)
+        | {name: _copy_columns(text, spans[kept]) for name, (text, spans) in (known or {}).items()},
         pair_texts={
             key: copy_texts(pairs.text, spans[2 * place], spans[2 * place + 1], is_escaped=key.startswith("hgvs"))
             for place, key in enumerate(PAIR_TEXTS)
@@ -206,10 +212,13 @@ def _allele_texts(records: Records, record: Int32s, alt_index: Int32s, pairs: Pa
         key: copy_texts(records.text, records.fields[record, column], records.fields[record, column + 1] - 1)
         for key, column in (("id", ID), ("ref", REF), ("qual", QUAL), ("filter", FILTER))
     }
-    found["alt"] = copy_texts(records.text, spans[:, 0].copy(), spans[:, 1].copy())
-    hgvsg = pairs.hgvsg[kept]
-    found["hgvsg"] = copy_texts(pairs.text, hgvsg[:, 0].copy(), hgvsg[:, 1].copy(), is_escaped=True)
+    found["alt"] = _copy_columns(records.text, spans)
+    found["hgvsg"] = _copy_columns(pairs.text, pairs.hgvsg[kept], is_escaped=True)
     return found
+
+
+def _copy_columns(text: Bytes, spans: Int64s, *, is_escaped: bool = False) -> Texts:
+    return copy_texts(text, spans[:, 0].copy(), spans[:, 1].copy(), is_escaped=is_escaped)
 
 
 def join_rows(parts: Sequence[Rows]) -> Rows:
@@ -234,7 +243,7 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
         variant_class=join([part.variant_class for part in parts]),
         terms=join([part.terms for part in parts]),
         numbers=join([part.numbers for part in parts], axis=1),
-        allele_texts={key: _join_texts([part.allele_texts[key] for part in parts]) for key in ALLELE_TEXTS},
+        allele_texts={key: _join_texts([part.allele_texts[key] for part in parts]) for key in parts[0].allele_texts},
         pair_texts={key: _join_texts([part.pair_texts[key] for part in parts]) for key in PAIR_TEXTS},
     )
 

@@ -15,6 +15,7 @@ from annotations.genomics.output.tally import Tally
 from annotations.genomics.output.vcf import VcfWriter
 from annotations.genomics.reference.load import Reference
 from annotations.genomics.request import Receipt, Request
+from annotations.genomics.sources.match import source_fields
 from annotations.genomics.vcf.header import annotated_header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.reader import VcfReader
@@ -37,7 +38,7 @@ class Sinks:
         self._reader = reader
         self._files = files
         self.vcf = VcfWriter(request.output, files, executor)
-        self.vcf.write_header(annotated_header(reader.header, _added_lines(reference), frozenset({"CSQ"})))
+        self.vcf.write_header(annotated_header(reader.header, _added_lines(reference), _replaced(reference)))
         self._skipped = files.open(request.skipped) if request.skipped else None
         if self._skipped is not None:
             self._skipped.write(HEADER)
@@ -94,4 +95,14 @@ def _added_lines(reference: Reference) -> tuple[str, ...]:
     return (
         f"##GAS=<Reference={reference.name},Assembly={reference.assembly},Manifest={digest}>",
         csq.header_line(),
+        *(
+            f'##INFO=<ID={field.key},Number=A,Type={field.type},Description="{field.description}",'
+            f'Source="{source.declaration.title}",Version="{source.version}">'
+            for source in reference.sources
+            for field in source.declaration.fields
+        ),
     )
+
+
+def _replaced(reference: Reference) -> frozenset[str]:
+    return frozenset({"CSQ", *(field.key for field in source_fields(reference.sources))})

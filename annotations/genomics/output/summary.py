@@ -51,6 +51,7 @@ def write_summary(reader: VcfReader, reference: Reference, receipt: Receipt, tal
         },
         "receipt": counts,
         **_describe_counts(tally, reference),
+        **_describe_sources(tally, reference),
     }
     return (json.dumps(content, indent=1) + "\n").encode()
 
@@ -73,6 +74,21 @@ def _describe_reference(reference: Reference) -> dict[str, Any]:
         "digest": reference_digest(reference),
         "inputs": reference.manifest["inputs"],
     }
+
+
+def _describe_sources(tally: Tally, reference: Reference) -> dict[str, Any]:
+    """Alleles of which each source says something; nothing for a reference without sources."""
+    counts = zip(reference.sources, tally.sources.tolist(), strict=True)
+    rows = [
+        {
+            "key": source.declaration.name,
+            "title": source.declaration.title,
+            "version": source.version,
+            "alleles": count,
+        }
+        for source, count in counts
+    ]
+    return {"sources": rows} if rows else {}
 
 
 def _describe_counts(tally: Tally, reference: Reference) -> dict[str, Any]:

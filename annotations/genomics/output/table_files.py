@@ -11,7 +11,7 @@ from annotations.genomics.output.files import OutputFiles
 from annotations.genomics.output.parquet import ParquetSink
 from annotations.genomics.output.rows import Rows
 from annotations.genomics.output.summary import reference_digest
-from annotations.genomics.output.tables import TableStream
+from annotations.genomics.output.tables import TableStream, table_schema
 from annotations.genomics.output.tsv import TsvSink
 from annotations.genomics.output.vcf import PackedStream
 from annotations.genomics.reference.load import Reference
@@ -52,6 +52,7 @@ def open_tables(
     request: Request, reference: Reference, lengths: dict[str, int], files: OutputFiles, executor: Executor
 ) -> TableFiles:
     """Open request.parquet and request.tsv; a TSV whose name ends in .gz is packed as BGZF."""
+    schema = table_schema(reference.sources)
     sinks: list[ParquetSink | TsvSink] = []
     finishers: list[Callable[[], None]] = []
     if request.parquet:
@@ -60,18 +61,20 @@ def open_tables(
             "gas.assembly": reference.assembly,
             "gas.manifest": reference_digest(reference),
         }
-        parquet = ParquetSink(files.open(request.parquet), metadata)
+        parquet = ParquetSink(files.open(request.parquet), schema, metadata)
         sinks.append(parquet)
         finishers.append(parquet.finish)
     if request.tsv:
-        sinks.append(_open_tsv(request.tsv, files, executor, finishers))
+        sinks.append(_open_tsv(request.tsv, schema, files, executor, finishers))
     return TableFiles(TableStream(reference, lengths), sinks, finishers)
 
 
-def _open_tsv(path: Path, files: OutputFiles, executor: Executor, finishers: list[Callable[[], None]]) -> TsvSink:
+def _open_tsv(
+    path: Path, schema: Any, files: OutputFiles, executor: Executor, finishers: list[Callable[[], None]]
+) -> TsvSink:
     stream = files.open(path)
     if path.suffix != ".gz":
-        return TsvSink(stream.write)
+        return TsvSink(stream.write, schema)
     packed = PackedStream(stream, executor)
     finishers.append(packed.finish)
 
@@ -79,4 +82,4 @@ def _open_tsv(path: Path, files: OutputFiles, executor: Executor, finishers: lis
         packed.write(part)
         packed.flush(is_patient=False)
 
-    return TsvSink(write)
+    return TsvSink(write, schema)

@@ -20,6 +20,9 @@ from annotations.genomics.output.rows import PAIR_NUMBERS, Rows, Texts, join_row
 from annotations.genomics.output.tally import lowest_bit, read_decimal
 from annotations.genomics.reference import layout
 from annotations.genomics.reference.load import Reference
+from annotations.genomics.sources.declaration import FieldType, SourceKind
+from annotations.genomics.sources.layout import Source
+from annotations.genomics.sources.match import source_fields
 from annotations.genomics.vcf.records import Bytes, Int32s, Int64s
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
@@ -72,7 +75,18 @@ SCHEMA: Final = pa.schema(
         ("hgvs_offset", pa.int32()),
     ]
 )
-DICTIONARY_COLUMNS: Final = tuple(field.name for field in SCHEMA if field.type == _TEXT)
+_TYPES: Final = {FieldType.INTEGER: pa.int64(), FieldType.FLOAT: pa.float64(), FieldType.STRING: _TEXT}
+
+
+def table_schema(sources: tuple[Source, ...]) -> Any:
+    """The columns of every table and, behind them, those of the sources."""
+    return pa.schema([*SCHEMA, *(pa.field(field.column, _TYPES[field.type]) for field in source_fields(sources))])
+
+
+def dictionary_columns(schema: Any) -> list[str]:
+    """The columns whose values repeat."""
+    return [field.name for field in schema if field.type == _TEXT]
+
 
 _OF_TRANSCRIPT: Final = (
     "gene_symbol", "gene_id", "transcript_id", "biotype", "mane", "mane_select", "mane_plus_clinical", "protein_id",
@@ -109,8 +123,8 @@ def encode_values(values: Int64s, keys: Int64s, slots: Int32s, codes: Int32s, fo
 
 
 @compiled
-def read_qualities(text: Bytes, offsets: Int64s, out: Any) -> None:
-    """QUAL as numbers; NaN where it is none."""
+def read_numbers(text: Bytes, offsets: Int64s, out: Any) -> None:
+    """Texts as numbers; NaN where one is none."""
     for i in range(out.size):
         start = offsets[i]
         end = offsets[i + 1]
@@ -178,7 +192,16 @@ class _Encoder:
     def __init__(self, reference: Reference, declared_lengths: dict[str, int]) -> None:
         self._reference = reference
         self._lengths = declared_lengths
+        self._schema = table_schema(reference.sources)
         self._names = {name: _reference_text(reference, name) for name in _OF_TRANSCRIPT}
+        self._types = dict(zip(self._schema.names, self._schema.types, strict=True))
+        self._by_allele: list[str] = []
+        for source in reference.sources:
+            for field, column in zip(source.declaration.fields, source.columns, strict=True):
+                if source.declaration.kind is SourceKind.GENE:
+                    self._names[field.column] = _dictionary(column.values, column.words()).cast(pa.string())
+                else:
+                    self._by_allele.append(field.column)
         transcripts = reference.transcripts
         self._strand = transcripts["strand"].astype(np.int8)
         self._canonical = (transcripts["flags"] & layout.CANONICAL) != 0
@@ -201,13 +224,13 @@ class _Encoder:
             **self._term_columns(rows, allele),
             **self._transcript_columns(pairs),
         }
-        return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+        return pa.record_batch([columns[name] for name in self._schema.names], schema=self._schema)
 
     def _allele_columns(self, rows: Rows, allele: Int32s) -> dict[str, Any]:
         find = self._reference.contigs.find
         indexes = np.array([find(name, self._lengths.get(name)) for name in rows.names], np.int32)
         quality = np.empty(len(rows))
-        read_qualities(rows.allele_texts["qual"].data, rows.allele_texts["qual"].offsets, quality)
+        read_numbers(rows.allele_texts["qual"].data, rows.allele_texts["qual"].offsets, quality)
         quality = quality[allele]
         texts = {
             name: _spread_text(rows.allele_texts[name], allele) for name in ("id", "ref", "alt", "filter", "hgvsg")
@@ -222,6 +245,7 @@ class _Encoder:
             "variant_class": _dictionary(rows.variant_class[allele].astype(np.int32), VARIANT_CLASSES),
             "worst_impact": _dictionary(rows.worst_impact[allele].astype(np.int32), IMPACTS),
             **texts,
+            **{name: _spread_value(rows.allele_texts[name], allele, self._types[name]) for name in self._by_allele},
         }
 
     def _term_columns(self, rows: Rows, allele: Int32s) -> dict[str, Any]:
@@ -256,6 +280,8 @@ class _Encoder:
             if absent is not None:
                 codes[absent] = -1
             columns[name] = _dictionary(codes, encoded.dictionary)
+            if self._types[name] != _TEXT:
+                columns[name] = encoded.dictionary.cast(self._types[name]).take(columns[name].indices)
         exons = self._exons[at]
         columns["exon"] = _parts(pairs["exon_first"], pairs["exon_last"], exons)
         columns["intron"] = _parts(pairs["intron_first"], pairs["intron_last"], exons - 1)
@@ -298,6 +324,19 @@ def _spread_text(texts: Texts, allele: Int32s) -> Any:
     if dot >= 0:
         codes[codes == dot] = -1
     return _dictionary(codes[allele], values)
+
+
+def _spread_value(texts: Texts, allele: Int32s, kind: Any) -> Any:
+    """A source's value of each allele, for each of its rows; null where it has none."""
+    if not texts.data.size:
+        return pa.nulls(allele.size, kind)
+    if kind == _TEXT:
+        return _spread_text(texts, allele)
+    numbers = np.empty(texts.offsets.size - 1)
+    read_numbers(texts.data, texts.offsets, numbers)
+    numbers = numbers[allele]
+    absent = np.isnan(numbers)
+    return pa.array(np.where(absent, 0, numbers).astype(kind.to_pandas_dtype()), mask=absent)
 
 
 def _parts(first: Int32s, last: Int32s, count: Int64s) -> Any:

@@ -43,6 +43,7 @@ class Tally:
     frequencies, qualities: the last bin is "not known". genes: by gene number, alleles whose
     picked transcript overlaps it; severe_genes: those of HIGH or MODERATE impact there. density:
     megabases, contig after contig. carried: alleles without rows, by Kind. totals: alleles, rows.
+    sources: alleles of which each source of the reference says something.
     """
 
     terms: Int64s
@@ -61,6 +62,7 @@ class Tally:
     density: Int64s
     carried: Int64s
     totals: Int64s
+    sources: Int64s
 
     def add(self, other: Tally) -> None:
         """Add another's counts to these."""
@@ -83,7 +85,7 @@ def empty_tally(reference: Reference) -> Tally:
         "hiding": 1, "ti_tv": 2, "indels": 2 * INDEL_LIMIT + 1,
         "frequencies": len(FREQUENCY_EDGES) + 2, "qualities": QUALITY_BINS + 1,
         "genes": genes, "severe_genes": genes, "density": int(density_offsets(reference)[-1]),
-        "carried": len(Kind), "totals": 2,
+        "carried": len(Kind), "totals": 2, "sources": len(reference.sources),
     }  # fmt: skip
     return Tally(**{name: np.zeros(size, np.int64) for name, size in sizes.items()})
 

@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from annotations.genomics.output.tables import SCHEMA
-
 _OF_USER: Final = frozenset({"contig", "id", "ref", "alt", "filter"})
 _FORMULA: Final = "^[=+@-]"
 _SLICE: Final = 1 << 13
@@ -27,9 +25,10 @@ _LF: Final = pa.scalar("\n", pa.large_string())
 class TsvSink:
     """Writes batches through `write_bytes`."""
 
-    def __init__(self, write_bytes: Callable[[Any], Any]) -> None:
+    def __init__(self, write_bytes: Callable[[Any], Any], schema: Any) -> None:
         self._write = write_bytes
-        self._write(np.frombuffer(("\t".join(SCHEMA.names) + "\n").encode(), np.uint8))
+        self._names = schema.names
+        self._write(np.frombuffer(("\t".join(self._names) + "\n").encode(), np.uint8))
 
     def write(self, batch: Any) -> None:
         """Add a batch's rows."""
@@ -37,7 +36,7 @@ class TsvSink:
             self._write_slice(batch.slice(first, _SLICE))
 
     def _write_slice(self, batch: Any) -> None:
-        columns = [_as_text(name, column) for name, column in zip(SCHEMA.names, batch.columns, strict=True)]
+        columns = [_as_text(name, column) for name, column in zip(self._names, batch.columns, strict=True)]
         ended = pc.binary_join_element_wise(columns[-1], _NOTHING, _LF, null_handling="replace", null_replacement="")
         lines = pc.binary_join_element_wise(*columns[:-1], ended, _TAB, null_handling="replace", null_replacement="")
         _, offsets, data = lines.buffers()

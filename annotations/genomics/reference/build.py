@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from annotations.genomics.consequence.codons import CODE_NUMBERS, CODES
 from annotations.genomics.errors import AnnotationError
@@ -22,13 +23,17 @@ from annotations.genomics.reference.tables import write_tables
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """What a reference is made of. codon_tables: contig name -> NCBI number (default 1; 2 for rCRS)."""
+    """What a reference is made of. codon_tables: contig name -> NCBI number (default 1; 2 for rCRS).
+
+    sources: (name of a declaration, data file), see sources/declaration.py.
+    """
 
     name: str
     assembly: str
     fasta: Sequence[Path]
     genes: Sequence[Path]
     codon_tables: dict[str, int]
+    sources: Sequence[tuple[str, Path]] = ()
 
 
 def build_reference(inputs: BuildInputs, folder: Path) -> Path:
@@ -46,10 +51,19 @@ def build_reference(inputs: BuildInputs, folder: Path) -> Path:
         contigs = _write_sequence(inputs, models, beside)
         counts = write_tables(models, contigs, beside)
         manifest.write(beside, inputs.name, inputs.assembly, _describe(inputs, models), contigs, counts)
+        if inputs.sources:
+            manifest.add_sources(beside, _compile_sources(inputs, beside))
         _put_in_place(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
+
+
+def _compile_sources(inputs: BuildInputs, folder: Path) -> list[dict[str, Any]]:
+    from annotations.genomics.reference.load import load_reference  # numba takes a while to import
+    from annotations.genomics.sources.compile import compile_sources
+
+    return compile_sources(inputs.sources, load_reference(folder))
 
 
 def _put_in_place(beside: Path, target: Path) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from annotations.genomics.reference import layout, manifest
 from annotations.genomics.reference.contigs import Contigs
 from annotations.genomics.reference.tables import bin_counts
+from annotations.genomics.sources.layout import Source
+from annotations.genomics.sources.load import load_sources, open_array
 
 Codes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
@@ -40,6 +42,7 @@ class Reference:
     bin_transcripts: np.ndarray[Any, np.dtype[np.int32]]
     text: Codes
     text_offsets: np.ndarray[Any, np.dtype[np.int64]]
+    sources: tuple[Source, ...]
 
     def sequence(self, contig: int) -> Codes:
         """uint8 base codes of a contig: A C G T = 0 1 2 3, anything else 4; index = 0-based place."""
@@ -79,7 +82,7 @@ def load_reference(folder: Path) -> Reference:
     rows[:, 1] = [contig.length for contig in contigs]
     rows[:, 2] = bin_counts(contigs)[:-1]
     names = ("transcripts", "exons", "mature", "spliced", "bins", "bin_transcripts", "text", "text_offsets")
-    arrays: dict[str, Any] = {name: _open(folder / f"{name}.npy") for name in names}
+    arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in names}
     with (folder / "sequence.bin").open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     return Reference(
@@ -91,13 +94,6 @@ def load_reference(folder: Path) -> Reference:
         contig_rows=rows,
         sequence_map=mapped,
         all_sequence=np.frombuffer(mapped, np.uint8),
+        sources=load_sources(folder, content.get("sources", [])),
         **arrays,
     )
-
-
-def _open(path: Path) -> np.ndarray[Any, Any]:
-    """An empty array cannot be mapped, so it is read; read-only like the others, or loops would be compiled anew."""
-    array = np.load(path)[:0] if path.stat().st_size <= 128 else np.load(path, mmap_mode="r")
-    array = array.view(np.ndarray)
-    array.setflags(write=False)
-    return array  # type: ignore[no-any-return]

@@ -29,13 +29,18 @@ class Input:
 
 def describe_input(role: str, path: Path, header: dict[str, str]) -> Input:
     """Read a file once more for its digest. No time of building: that would change the bytes."""
+    version = header.get("genome-build") or header.get("genome-version") or header.get("processor", "")
+    date = header.get("genebuild-last-updated") or header.get("date") or header.get("annotation-date", "")
+    return Input(role, path.name, digest_file(path), path.stat().st_size, version, date)
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
-    version = header.get("genome-build") or header.get("genome-version") or header.get("processor", "")
-    date = header.get("genebuild-last-updated") or header.get("date") or header.get("annotation-date", "")
-    return Input(role, path.name, digest.hexdigest(), path.stat().st_size, version, date)
+    return digest.hexdigest()
 
 
 def write(
@@ -52,6 +57,14 @@ def write(
     }
     text = json.dumps(content, indent=1, sort_keys=True)
     (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def add_sources(folder: Path, described: list[dict[str, Any]]) -> None:
+    """Name the compiled sources; without any the manifest stays as it is."""
+    if described:
+        content = read(folder) | {"sources": described}
+        text = json.dumps(content, indent=1, sort_keys=True)
+        (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> dict[str, Any]:
