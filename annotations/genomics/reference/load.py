@@ -14,7 +14,7 @@ from annotations.genomics.reference import layout, manifest
 from annotations.genomics.reference.contigs import Contigs
 from annotations.genomics.reference.tables import bin_counts
 from annotations.genomics.sources.layout import Source
-from annotations.genomics.sources.load import load_sources, open_array
+from annotations.genomics.sources.load import load_sources
 
 Codes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
@@ -61,8 +61,10 @@ class Reference:
         return bytes(self.text[offsets[transcript] : offsets[transcript + 1]]).decode()
 
     def release_pages(self) -> None:
-        """Let the sequence's pages go: mapped pages count as resident memory. They come back when read."""
+        """Let the mapped pages go, which count as resident memory. They come back when read."""
         self.sequence_map.madvise(mmap.MADV_DONTNEED)
+        for source in self.sources:
+            source.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def references_folder() -> Path:
@@ -82,7 +84,7 @@ def load_reference(folder: Path) -> Reference:
     rows[:, 1] = [contig.length for contig in contigs]
     rows[:, 2] = bin_counts(contigs)[:-1]
     names = ("transcripts", "exons", "mature", "spliced", "bins", "bin_transcripts", "text", "text_offsets")
-    arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in names}
+    arrays: dict[str, Any] = {name: _open(folder / f"{name}.npy") for name in names}
     with (folder / "sequence.bin").open("rb") as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     return Reference(
@@ -97,3 +99,11 @@ def load_reference(folder: Path) -> Reference:
         sources=load_sources(folder, content.get("sources", [])),
         **arrays,
     )
+
+
+def _open(path: Path) -> np.ndarray[Any, Any]:
+    """An empty array cannot be mapped, so it is read; read-only like the others, or loops would be compiled anew."""
+    array = np.load(path)[:0] if path.stat().st_size <= 128 else np.load(path, mmap_mode="r")
+    array = array.view(np.ndarray)
+    array.setflags(write=False)
+    return array  # type: ignore[no-any-return]

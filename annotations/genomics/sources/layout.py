@@ -1,32 +1,40 @@
-"""The files of a compiled source, in <reference>/sources/<number>/; all arrays are memory-mapped.
+"""The files of a compiled source, in <reference>/sources/<number>/, memory-mapped.
 
-exact    rows.npy   int64[contigs + 1]: where each contig's rows begin
-         start.npy  int32[n], ascending within a contig    } normalise.py
-         code.npy   int64[n], ascending within a start     }
-overlap  rows.npy   as above
-         start.npy, end.npy  int32[n], 0-based and half-open, by start, then end
-         reach.npy  int32[n]: the largest end so far on the contig
+exact    rows        int64[contigs + 1]: where each contig's rows begin
+         start       int32[n], ascending within a contig    } normalise.py
+         code        int64[n], ascending within a start     }
+overlap  rows        as above
+         start, end  int32[n], 0-based and half-open, by start, then end
+         reach       int32[n]: the largest end so far on the contig
 gene     nothing of its own: its rows are the reference's transcripts
 
 For each field k of the declaration a column:
-         k.values.npy   int32[n]: which value a row has, -1 for none
-         k.offsets.npy  int64[v + 1]  } the different values as they stand in INFO,
-         k.text.npy     uint8         } in order of appearance in the file
+         k.values    int32[n]: which value a row has, -1 for none
+         k.offsets   int64[v + 1]  } the different values as they stand in INFO,
+         k.text      uint8         } in order of appearance in the file
+
+arrays.bin holds them one after the other, index.json the dtype, first byte and length of each.
 """
 
 from __future__ import annotations
 
+import json
+import mmap
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from annotations.genomics.sources.declaration import Declaration
 from annotations.genomics.vcf.records import Bytes, Int32s, Int64s
 
-FOLDER = "sources"
+FOLDER: Final = "sources"
+DATA: Final = "arrays.bin"
+INDEX: Final = "index.json"
+_ALIGNED: Final = 64
+_PARTS: Final = ("values", "offsets", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +53,38 @@ class ValueColumn:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A compiled source. arrays: by file name without `.npy`, as its kind has them."""
+    """A compiled source. arrays: by name. mapped: what they are views of."""
 
     declaration: Declaration
     version: str
     arrays: dict[str, Any]
     columns: tuple[ValueColumn, ...]
+    mapped: mmap.mmap
 
 
 def save(folder: Path, arrays: dict[str, Any], columns: list[ValueColumn]) -> None:
     """Write a source's arrays and columns."""
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
+    named = dict(arrays)
     for number, column in enumerate(columns):
-        np.save(folder / f"{number}.values.npy", column.values)
-        np.save(folder / f"{number}.offsets.npy", column.offsets)
-        np.save(folder / f"{number}.text.npy", column.text)
+        named |= {f"{number}.{name}": getattr(column, name) for name in _PARTS}
+    places: dict[str, list[Any]] = {}
+    with (folder / DATA).open("wb") as out:
+        for name, array in named.items():
+            places[name] = [array.dtype.str, out.tell(), array.size]
+            out.write(np.ascontiguousarray(array).tobytes())
+            out.write(bytes(-out.tell() % _ALIGNED))
+    (folder / INDEX).write_text(json.dumps(places, sort_keys=True) + "\n", encoding="ascii")
+
+
+def load(folder: Path, declaration: Declaration, version: str) -> Source:
+    """Map what save() wrote: one file of one map, since every map keeps a file open."""
+    places = json.loads((folder / INDEX).read_text(encoding="ascii"))
+    with (folder / DATA).open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    arrays = {
+        name: np.frombuffer(mapped, np.dtype(kind), count, start) for name, (kind, start, count) in places.items()
+    }
+    columns = tuple(
+        ValueColumn(*(arrays[f"{number}.{name}"] for name in _PARTS)) for number in range(len(declaration.fields))
+    )
+    return Source(declaration, version, arrays, columns, mapped)

@@ -85,7 +85,7 @@ def put_info_values(
                     out[at] = 46
                     at += 1
                 else:
-                    copy_bytes(out, at, text, spans[f, a, 0], size)  # type: ignore[call-arg]
+                    copy_bytes(out, at, text, spans[f, a, 0], size)
                     at += size
         first = stop
     offsets[fields.shape[0]] = at

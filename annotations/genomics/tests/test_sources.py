@@ -55,6 +55,10 @@ INFO = [
 ]
 
 
+def query(text: str) -> Any:
+    return duckdb.sql(text)
+
+
 def build(
     folder: Path, records: list[str], *, declared: str = DECLARED, name: str = "made", more: list[Any] | None = None
 ) -> Path:
@@ -279,7 +283,7 @@ def test_the_tables_say_what_info_says(mito: Path, mito_lines: list[str], tmp_pa
         field.key for name in ("mitomap_disease", "mitomap_polymorphisms") for field in find_declaration(name).fields
     ]
     columns = ", ".join(key.lower() for key in keys)
-    rows = duckdb.sql(f"SELECT pos, ref, alt, alt_index, {columns} FROM '{files['parquet']}' ORDER BY row").fetchall()
+    rows = query(f"SELECT pos, ref, alt, alt_index, {columns} FROM '{files['parquet']}' ORDER BY row").fetchall()
     lines = [
         line.split("\t") for line in unpack_gzip(files["output"].read_bytes()).decode().splitlines() if line[0] != "#"
     ]
@@ -305,7 +309,7 @@ def test_the_tables_say_what_info_says(mito: Path, mito_lines: list[str], tmp_pa
         assert [cell or None for cell in cells[-len(keys) :]] == [
             None if value is None else cell for cell, value in zip(cells[-len(keys) :], row[4:], strict=True)
         ]
-    types = {row[0]: row[1] for row in duckdb.sql(f"DESCRIBE SELECT {columns} FROM '{files['parquet']}'").fetchall()}
+    types = {row[0]: row[1] for row in query(f"DESCRIBE SELECT {columns} FROM '{files['parquet']}'").fetchall()}
     assert (types["mitomap_ac"], types["mitomap_af"], types["mitomap_disease"]) == ("BIGINT", "DOUBLE", "VARCHAR")
 
 
@@ -364,7 +368,7 @@ def test_a_gene_s_values_follow_the_picked_row_in_info_and_each_row_in_tables(tm
         tmp_path / "out",
     )
     assert [info.get("GENE_SCORE") for info in infos(files)] == ["0.25", None]
-    rows = duckdb.sql(f"SELECT gene_symbol, gene_score FROM '{files['parquet']}' ORDER BY row").fetchall()
+    rows = query(f"SELECT gene_symbol, gene_score FROM '{files['parquet']}' ORDER BY row").fetchall()
     assert rows == [("G1", 0.25), (None, None)]
 
 
