@@ -174,7 +174,7 @@ def test_the_failed_payment_is_said_on_the_plan_page(web, user, double):
     assert f"{ends_at:%H:%M} UTC" in page
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_first_checkouts_at_once_make_one_customer(user, double):
     from django.db import connections
 

@@ -196,7 +196,7 @@ def test_guessing_the_password_there_pauses_as_sign_in_does(client: Client, user
     assert last.status_code == 429
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_one_code_sent_twice_at_the_same_moment_passes_once(client: Client, user: User):
     turn_on(client, user)
     user.refresh_from_db()

@@ -56,7 +56,7 @@ def test_a_sealed_log_is_whole(caplog):
     assert broken() == []
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_each_seal_is_logged_so_that_the_whole_chain_cannot_be_made_anew(caplog):
     with caplog.at_level("INFO", "gas.audit"):
         record_and_seal("a")

@@ -9,7 +9,7 @@ from gas import health, registry
 from gas.clock import database_now
 from gas.models import SweepRun
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture(autouse=True)

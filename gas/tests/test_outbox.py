@@ -60,7 +60,7 @@ def test_a_key_stays_taken_after_its_promise_was_kept(handled):
     assert handled == [{"id": 1}]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_promise_of_a_transaction_that_is_rolled_back_is_not_kept(handled):
     class ChangedMindError(Exception):
         pass
@@ -171,7 +171,8 @@ def test_a_sweeper_that_lost_its_lease_cannot_settle_the_message(monkeypatch):
     assert message.lease_until is not None
 
 
-def test_handlers_are_called_outside_a_transaction(monkeypatch, transactional_db):
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_handlers_are_called_outside_a_transaction(monkeypatch):
     from django.db import connection
 
     seen = []
