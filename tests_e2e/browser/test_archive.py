@@ -74,7 +74,7 @@ def picture(page: Page, folder: Path, name: str) -> None:
     for width in (1280, 390):
         for scheme in ("light", "dark"):
             page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
             assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     page.set_viewport_size({"width": 1280, "height": 900})
@@ -102,7 +102,8 @@ def test_a_free_users_result_goes_cold_and_an_upgrade_brings_it_back_byte_for_by
 
     def heading() -> str:
         page.reload()
-        return page.locator("#files-title").inner_text()
+        title: str = page.locator("#files-title").inner_text()
+        return title
 
     wait_until(lambda: heading() == "Archived", "the result is archived", 60)
     expect(page.locator("#files")).to_contain_text("kept, not deleted")
