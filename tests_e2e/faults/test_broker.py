@@ -46,7 +46,7 @@ def test_a_message_delivered_five_times_at_once_is_one_claim(site: Deployment, v
         shutil.copy(message, message.with_name(f"{message.name.split('_')[0]}_{number}.annotate.msg"))
     site.start("annotate", GAS_ANNOTATE_SLOTS="5")
     assert site.wait_for_job(job)["attempt"] == 1
-    wait_until(lambda: not site.waiting_messages("annotate"), "every message was taken")
+    wait_until(lambda: not site.waiting_messages("annotate"), "every message was taken", 120)
     assert site.events_of(job).count("claimed") == 1
     assert site.results_of(job) == [1]
 
