@@ -4,65 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
+from annotations.genomics.consequence.terms import IMPACTS
 from annotations.models import Result
 
 
 @dataclass(frozen=True)
 class Count:
-    """One bar: its words, how many, and how wide in percent of the largest; `css` names a meaning's colour."""
+    """One figure with its words; `css` names a meaning's shape and colour."""
 
     label: str
     number: int
-    percent: int
-    width: str
-    css: str = ""
+    css: str
 
 
-@dataclass(frozen=True)
-class Overview:
-    """What the page of a done job shows first: impacts and consequences by severity, classes by number.
-
-    Consequences and classes are empty where the annotator counted nothing.
-    """
-
-    impacts: list[Count]
-    consequences: list[Count]
-    classes: list[Count]
-
-
-def overview(result: Result) -> Overview:
-    """Figures and bars from a result's summary."""
-    summary: Mapping[str, Any] = result.summary
-    counted: Mapping[str, int] = summary.get("consequences", {})
-    severe_first = {term: counted[term] for term in TERMS if term in counted}
-    classes: Mapping[str, int] = summary.get("classes", {})
-    return Overview(
-        impacts=[_impact(name, int(summary.get("impacts", {}).get(name, 0))) for name in IMPACTS],
-        consequences=_bars(severe_first),
-        classes=_bars(dict(sorted(classes.items(), key=lambda pair: (-pair[1], pair[0])))),
-    )
-
-
-def _impact(name: str, number: int) -> Count:
-    return Count(f"{name.capitalize()} impact", number, 0, "0", name.lower())
-
-
-def _bars(numbers: Mapping[str, int]) -> list[Count]:
-    """Bars for counts by name, in their order; a consequence bears the colour of its impact."""
-    total, largest = sum(numbers.values()), max(numbers.values(), default=0)
-    return [
-        Count(
-            label=name.replace("_", " "),
-            number=number,
-            percent=round(100 * number / total) if total else 0,
-            width=f"{100 * number / largest:.2f}" if largest else "0",
-            css=impact_name(1 << TERMS.index(name)).lower() if name in TERMS else "",
-        )
-        for name, number in numbers.items()
-    ]
+def headline(result: Result) -> list[Count]:
+    """What the page of a done job shows first: variants by their highest impact, the gravest first."""
+    impacts: Mapping[str, int] = result.summary.get("impacts", {})
+    return [Count(f"{name.capitalize()} impact", int(impacts.get(name, 0)), name.lower()) for name in IMPACTS]
 
 
 @dataclass(frozen=True)

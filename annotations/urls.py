@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from annotations import uploads, views
+from annotations.pictures import views as pictures
 
 app_name = "annotations"
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/again", views.job_again, name="job_again"),
     path("jobs/<uuid:job_id>/download/<str:kind>", views.download, name="download"),
     path("jobs/<uuid:job_id>/input", views.download_input, name="input"),
+    path("jobs/<uuid:job_id>/plots/<slug:key>.<slug:ending>", pictures.plot_file, name="plot_file"),
     path("uploads/", uploads.upload_create, name="upload_create"),
     path("uploads/<uuid:upload_id>/content", uploads.upload_content, name="upload_content"),
 ]

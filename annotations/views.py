@@ -18,6 +18,7 @@ from annotations import access, estimate, failures, storage, submission, summari
 from annotations.allowance import allowance_of
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.models import COLD_KINDS, Job, JobStatus, Output, OutputKind, StorageState, Upload, UploadStatus
+from annotations.pictures.plots import draw_plots
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
 POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
@@ -147,7 +148,8 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
-        context |= {"result": job.result, "overview": summaries.overview(job.result), **_files_of(job)}
+        context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
+        context["plots"] = draw_plots(job.result.summary)
     return context
 
 

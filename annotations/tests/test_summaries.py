@@ -54,24 +54,14 @@ def test_the_variant_on_the_home_page_is_annotated_as_it_says(annotated_specimen
     assert (row["HGVSg"], row["HGVSc"], row["HGVSp"]) == SPECIMEN.names
 
 
-def test_a_consequence_bears_the_colour_of_its_impact_and_the_most_severe_comes_first():
-    summary = {"impacts": {"HIGH": 2, "MODIFIER": 6}, "consequences": {"intron_variant": 6, "stop_gained": 2}}
-    overview = summaries.overview(Result(summary=summary))
-    assert [(bar.label, bar.css, bar.percent, bar.width) for bar in overview.consequences] == [
-        ("stop gained", "high", 25, "33.33"),
-        ("intron variant", "modifier", 75, "100.00"),
+def test_the_headline_counts_every_impact_the_gravest_first():
+    headline = summaries.headline(Result(summary={"impacts": {"HIGH": 2, "MODIFIER": 6}}))
+    assert [(figure.label, figure.number, figure.css) for figure in headline] == [
+        ("High impact", 2, "high"),
+        ("Moderate impact", 0, "moderate"),
+        ("Low impact", 0, "low"),
+        ("Modifier impact", 6, "modifier"),
     ]
-    assert [(bar.label, bar.number) for bar in overview.impacts] == [
-        ("High impact", 2),
-        ("Moderate impact", 0),
-        ("Low impact", 0),
-        ("Modifier impact", 6),
-    ]
-
-
-def test_a_summary_without_counts_gives_no_bars():
-    overview = summaries.overview(Result(summary={}))
-    assert overview.consequences == overview.classes == []
 
 
 def test_vendored_scripts_are_the_ones_that_are_listed():

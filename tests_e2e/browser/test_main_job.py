@@ -108,5 +108,5 @@ def test_the_page_of_a_finished_job_fits_a_phone(screen: Screen) -> None:
     screen.page.set_viewport_size({"width": 390, "height": 900})
     send(screen, SAMPLE.name, SAMPLE.read_bytes())  # has consequences with long names
     expect(screen.page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
-    expect(screen.page.locator("table.counts").first).to_be_visible()
+    expect(screen.page.locator("#plot-consequences svg")).to_be_visible()
     assert screen.page.evaluate("() => document.documentElement.scrollWidth") <= 390

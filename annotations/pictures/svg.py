@@ -1,0 +1,89 @@
+"""SVG as safe text: elements and the style that makes a drawing stand alone."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.utils.html import conditional_escape, escape
+from django.utils.safestring import SafeString, mark_safe
+
+NAMESPACE: Final = "http://www.w3.org/2000/svg"
+LETTER: Final = 6.8
+"""Width of an average letter at the charts' 12 pixels, in pixels: fonts differ, so labels keep a margin."""
+
+
+def element(name: str, *children: str, **attributes: object) -> SafeString:
+    """One element; texts are escaped. `class_` is class, `_` in a name is `-`; None leaves an attribute out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(_number(value)))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inner = "".join(conditional_escape(child) for child in children)
+    return mark_safe(f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>")  # noqa: S308 - escaped
+
+
+def _number(value: object) -> object:
+    """Coordinates to a hundredth of a pixel."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+
+
+def text(words: str, x: float, y: float, css: str = "", anchor: str | None = None) -> SafeString:
+    """A line of text; y is its base line."""
+    return element("text", words, x=float(x), y=float(y), class_=css or None, text_anchor=anchor)
+
+
+def rect(x: float, y: float, width: float, height: float, css: str, rx: float | None = None) -> SafeString:
+    """A rectangle."""
+    size = {"width": float(max(width, 0)), "height": float(height)}
+    return element("rect", x=float(x), y=float(y), **size, rx=rx, class_=css)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, css: str) -> SafeString:
+    """A straight line."""
+    return element("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), class_=css)
+
+
+def link(href: str, words: str, *children: str, is_tab_stop: bool = True) -> SafeString:
+    """What leads somewhere when clicked; words: its name, and what hovering shows. Without an address only the words.
+
+    is_tab_stop: False where hundreds lie side by side and the table behind has the same ways.
+    """
+    title = element("title", words)
+    if not href:
+        return element("g", title, *children)
+    return element("a", title, *children, href=href, aria_label=words, tabindex=None if is_tab_stop else -1)
+
+
+def drawing(name: str, width: float, height: float, *children: str) -> SafeString:
+    """The outermost element; name: what it shows, for those who do not see it."""
+    box = f"0 0 {_number(float(width))} {_number(float(height))}"
+    return element("svg", *children, xmlns=NAMESPACE, class_="chart", viewBox=box, role="group", aria_label=name)
+
+
+def shorten(words: str, width: float) -> str:
+    """As many of the letters as fit."""
+    room = int(width / LETTER)
+    return words if len(words) <= room else words[: max(room - 1, 1)] + "…"
+
+
+@cache
+def standalone_style() -> str:
+    """The charts' rules with the light tokens put in, for files that leave the service."""
+    static = Path(settings.BASE_DIR) / "static"
+    light = (static / "tokens.css").read_text().partition("@media")[0]
+    tokens = dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
+    rules = (static / "charts.css").read_text()
+    return re.sub(r"var\((--[\w-]+)\)", lambda found: tokens[found[1]], rules)
+
+
+def standalone(svg: str) -> str:
+    """A drawing as a file of its own: with its style, without links into the service."""
+    plain = re.sub(r"<a [^>]*>", "<g>", svg).replace("</a>", "</g>")
+    style = f"<style>{standalone_style()}</style>"
+    head, rest = plain.split(">", 1)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{style}{rest}\n'
