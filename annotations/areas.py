@@ -69,6 +69,9 @@ class Area(Protocol):
     def link(self, key: str, file_name: str) -> str | None:
         """A signed, short-lived address that downloads the object; None where the web server sends it."""
 
+    def local_path(self, key: str) -> Path | None:
+        """Where the object is a file of this machine that may be read in place; None where it is none."""
+
     def open(self, key: str) -> BinaryIO:
         """A stream of the object's bytes. Raises ObjectChangedError when there is none."""
 
@@ -140,6 +143,10 @@ class FileArea:
 
     def link(self, key: str, file_name: str) -> None:
         """None: the web server sends the file."""
+
+    def local_path(self, key: str) -> Path:
+        """See Area."""
+        return self._path(key)
 
     def open(self, key: str) -> BinaryIO:
         """See Area."""

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from annotations import storage
 from annotations.areas import area
+from annotations.explorer import files
 from annotations.models import Job, Upload
 from annotations.submission import DELETE_RESULTS
 from gas import registry
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def delete_results(message: OutboxMessage) -> None:
     """Delete the objects below the prefix of a job that is gone."""
     storage.delete_results(message.payload["prefix"])
+    files.forget(message.payload["prefix"])
 
 
 @registry.eraser("annotations", order=100)
@@ -33,5 +35,6 @@ def erase(user: AbstractBaseUser) -> None:
         Job.objects.filter(owner_id=user.pk).delete()
         Upload.objects.filter(owner_id=user.pk).delete()
     storage.delete_results(f"{user.pk}/")
+    files.forget(f"{user.pk}/")
     inputs = area("inputs")
     inputs.delete(inputs.keys_below(f"{user.pk}/"))

@@ -74,6 +74,9 @@ class S3Area:
         )
         return url
 
+    def local_path(self, key: str) -> None:
+        """None: the bytes are elsewhere."""
+
     def open(self, key: str) -> BinaryIO:
         """See Area."""
         with _translated(key):

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from annotations import storage, transitions
 from annotations.areas import AreaName, StorageAwayError, area
+from annotations.explorer import files
 from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
 from gas import doorbell
 from gas.sweeping import turn
@@ -36,6 +37,7 @@ def run() -> None:
         end_lost_leases(mine)
         ring_for_waiting_jobs(mine)
         transitions.expire_due_uploads()
+        files.tidy()
         try:
             delete_expired_uploads(mine)
             areas: tuple[AreaName, ...] = ("results", "inputs")

@@ -511,6 +511,22 @@ WORK_DIR = env.path(
 )
 MIN_FREE_PERCENT = env.number("GAS_MIN_FREE_PERCENT", 10, "A worker claims no job when less of its disk is free.")
 
+# --- The table of a result -----------------------------------------------------------------------
+EXPLORER_DIR = env.path(
+    "GAS_EXPLORER_DIR",
+    VAR_DIR / "explorer",
+    "Folder of the files that the tables of results are read from; each web server has its own.",
+    shown="explorer in GAS_VAR_DIR",
+)
+EXPLORER_CACHE_MB = env.integer(
+    "GAS_EXPLORER_CACHE_MB", 20_000, "Size of that folder, in MB; what was not used for longest goes first.", minimum=1
+)
+EXPLORER_MEMORY_MB = env.integer(
+    "GAS_EXPLORER_MEMORY_MB", 512, "Memory that the queries of one web process may use, in MB.", minimum=64
+)
+EXPLORER_THREADS = env.integer("GAS_EXPLORER_THREADS", 2, "Threads of one query.", minimum=1)
+EXPLORER_QUERY_SECONDS = env.number("GAS_EXPLORER_QUERY_SECONDS", 10, "How long one query may take.", minimum=0.1)
+
 # --- Mail -------------------------------------------------------------------------------------
 MAIL = env.choice(
     "GAS_MAIL", "smtp" if IS_AWS else "file", ("file", "smtp"), "Mails become files in the state folder, or go by SMTP."

@@ -1,0 +1,119 @@
+"""DuckDB over the Parquet files of a result: one database in a process, a cursor for each request.
+
+The database sees the two folders and nothing else of the disk, and its settings are locked. What
+reaches it is SQL of this package with bound parameters. A query that takes too long is
+interrupted; more requests than memory allows wait for their turn.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from django.conf import settings
+
+from annotations.areas import area
+from annotations.explorer import files
+from annotations.explorer.files import Tables
+from annotations.models import Result
+
+AT_ONCE = 3
+WAIT_SECONDS = 10
+
+
+class BusyError(Exception):
+    """More people look at tables than this process can serve at once."""
+
+
+class TooSlowError(Exception):
+    """The query took longer than a query may."""
+
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+_guard = threading.Lock()
+_databases: dict[tuple[str, ...], Any] = {}
+
+
+class Cursor:
+    """Asks questions of one result: the views `alleles` and `rows`, see the package."""
+
+    def __init__(self, cursor: Any, tables: Tables) -> None:
+        self._cursor = cursor
+        self.tables = tables
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The cursor, to fetch from. Raises TooSlowError."""
+        timer = threading.Timer(settings.EXPLORER_QUERY_SECONDS, self._cursor.interrupt)
+        timer.start()
+        try:
+            return self._cursor.execute(sql, list(parameters))
+        except duckdb.InterruptException as error:
+            raise TooSlowError from error
+        finally:
+            timer.cancel()
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """All rows of an answer, as dictionaries."""
+        found = self.execute(sql, parameters)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def columns(self, view: str = "alleles") -> dict[str, str]:
+        """The columns of a view with their DuckDB types."""
+        return {row["column_name"]: row["column_type"] for row in self.all(f"DESCRIBE {view}")}
+
+
+@contextmanager
+def opened(result: Result) -> Iterator[Cursor]:
+    """A cursor on a result's tables.
+
+    Raises files.NotAtHandError, files.PreparingError, BusyError.
+    """
+    tables = files.tables_of(result)
+    if not _turns.acquire(timeout=WAIT_SECONDS):
+        raise BusyError
+    try:
+        with _database().cursor() as cursor:
+            # The paths are made by us of ids and digits; a view takes no parameters.
+            cursor.execute(f"CREATE TEMP VIEW alleles AS FROM read_parquet('{tables.alleles}')")
+            cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
+            yield Cursor(cursor, tables)
+    finally:
+        _turns.release()
+
+
+def _database() -> Any:
+    """The process's database for the folders that the settings name."""
+    places = _folders()
+    with _guard:
+        if places not in _databases:
+            _databases[places] = _connect(places)
+        return _databases[places]
+
+
+def _folders() -> tuple[str, ...]:
+    root = area("results").local_path("")
+    return tuple(str(path) for path in (files.folder(), root) if path is not None)
+
+
+def _connect(places: tuple[str, ...]) -> Any:
+    spill = Path(places[0]) / "tmp"
+    connection = duckdb.connect()
+    quoted = ", ".join(f"'{place}/'" for place in places)
+    for statement in (
+        f"SET memory_limit = '{settings.EXPLORER_MEMORY_MB}MB'",
+        f"SET threads = {settings.EXPLORER_THREADS}",
+        f"SET temp_directory = '{spill}'",
+        "SET max_temp_directory_size = '4GB'",
+        "SET enable_progress_bar = false",
+        "SET parquet_metadata_cache = true",
+        f"SET allowed_directories = [{quoted}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection

@@ -1,0 +1,233 @@
+"""The Parquet files of a result on this machine: made at the first look, bounded, deleted when not needed.
+
+    <explorer folder>/<owner>.<job>.<attempt>.rows.parquet       copy of the result's table, where storage is S3
+    <explorer folder>/<owner>.<job>.<attempt>.alleles.parquet    one row for each allele, see `index`
+
+A file that is being written has another ending until it is whole. Which results may be looked at,
+the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from annotations.areas import CHUNK, Area, ObjectChangedError, area
+from annotations.explorer.index import write_alleles
+from annotations.models import Job, Output, OutputKind, Result, StorageState
+
+logger = logging.getLogger(__name__)
+
+AT_HAND = (StorageState.HOT, StorageState.ARCHIVING)
+TIDY_SECONDS = 60
+ABANDONED_SECONDS = 24 * 3600  # a process that was killed left it
+_PART = ".part"
+
+
+class NotAtHandError(Exception):
+    """The result's table is archived, on its way back, deleted, or was never made."""
+
+
+class PreparingError(Exception):
+    """The files are being made: ask again in a moment."""
+
+    def __init__(self, percent: int) -> None:
+        super().__init__(f"{percent} %")
+        self.percent = percent
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Both files of a result."""
+
+    rows: Path
+    alleles: Path
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be made, and of what; holds no row, for threads use it."""
+
+    area: Area
+    key: str
+    size_bytes: int
+    sha256: str
+    tables: Tables
+    is_copied: bool
+
+
+def folder() -> Path:
+    """Where the files are; made if it is missing."""
+    place: Path = settings.EXPLORER_DIR
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def tables_of(result: Result, wait_seconds: float = 1.5) -> Tables:
+    """The files of a result, made now if they are small.
+
+    Raises NotAtHandError, or PreparingError where they take longer than `wait_seconds`.
+    """
+    wanted = _wanted(result)
+    _tidy_now_and_then()
+    if _is_ready(wanted):
+        os.utime(wanted.tables.alleles)
+        return wanted.tables
+    maker = _makers.start(wanted)
+    maker.thread.join(wait_seconds)
+    if _is_ready(wanted):
+        return wanted.tables
+    raise PreparingError(int(100 * maker.share))
+
+
+def prepare(result: Result) -> None:
+    """Begin to make a result's files, so that they are there when somebody looks."""
+    with suppress(NotAtHandError, PreparingError):
+        tables_of(result, wait_seconds=0)
+
+
+def _wanted(result: Result) -> _Wanted:
+    output = Output.objects.filter(result=result, kind=OutputKind.PARQUET).first()
+    if output is None or result.storage not in AT_HAND:
+        raise NotAtHandError
+    results = area("results")
+    stem = output.storage_key.rpartition("/")[0].replace("/", ".")
+    local = results.local_path(output.storage_key)
+    tables = Tables(local or folder() / f"{stem}.rows.parquet", folder() / f"{stem}.alleles.parquet")
+    return _Wanted(results, output.storage_key, output.size_bytes, output.sha256, tables, is_copied=local is None)
+
+
+def _is_ready(wanted: _Wanted) -> bool:
+    return wanted.tables.alleles.exists() and wanted.tables.rows.exists()
+
+
+# --- Making ------------------------------------------------------------------------------------
+class _Maker:
+    """One thread that makes the files of one result."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self.share = 0.0
+        self.thread = threading.Thread(target=self._run, args=(wanted,), daemon=True, name="explorer-files")
+
+    def _run(self, wanted: _Wanted) -> None:
+        lock = wanted.tables.alleles.with_suffix(".lock")
+        try:
+            with _makers.turn, lock.open("w") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)  # another process may be at it: then it is done when we wake
+                if not _is_ready(wanted):
+                    self._make(wanted)
+        except Exception:
+            logger.exception("The files for the table of %s could not be made.", wanted.key)
+        finally:
+            lock.unlink(missing_ok=True)
+
+    def _make(self, wanted: _Wanted) -> None:
+        began = time.monotonic()
+        if wanted.is_copied:
+            _copy(wanted)
+        beside = wanted.tables.alleles.with_suffix(f".{uuid4().hex}{_PART}")
+        try:
+            write_alleles(wanted.tables.rows, beside, self._hear)
+            beside.replace(wanted.tables.alleles)
+        finally:
+            beside.unlink(missing_ok=True)
+        logger.info("Made the files for the table of %s in %.1f s.", wanted.key, time.monotonic() - began)
+
+    def _hear(self, share: float) -> None:
+        self.share = share
+
+
+class _Makers:
+    """The makers of this process: one for a result, one at work at a time."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self._guard = threading.Lock()
+        self._by_file: dict[Path, _Maker] = {}
+
+    def start(self, wanted: _Wanted) -> _Maker:
+        """The maker of these files, started if there is none at work."""
+        with self._guard:
+            self._by_file = {path: maker for path, maker in self._by_file.items() if maker.thread.is_alive()}
+            maker = self._by_file.get(wanted.tables.alleles)
+            if maker is None:
+                maker = self._by_file[wanted.tables.alleles] = _Maker(wanted)
+                maker.thread.start()
+            return maker
+
+
+_makers = _Makers()
+
+
+def _copy(wanted: _Wanted) -> None:
+    """Fetch the result's table; only the bytes that were recorded become the file."""
+    beside = wanted.tables.rows.with_suffix(f".{uuid4().hex}{_PART}")
+    digest, size = hashlib.sha256(), 0
+    try:
+        with wanted.area.open(wanted.key) as source, beside.open("wb") as copy:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                copy.write(chunk)
+        if (size, digest.hexdigest()) != (wanted.size_bytes, wanted.sha256):
+            raise ObjectChangedError(f"{wanted.key} is not what was recorded")
+        beside.replace(wanted.tables.rows)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# --- Tidying -----------------------------------------------------------------------------------
+_tidied_at = 0.0
+
+
+def _tidy_now_and_then() -> None:
+    global _tidied_at
+    if time.monotonic() - _tidied_at > TIDY_SECONDS:
+        _tidied_at = time.monotonic()
+        tidy()
+
+
+def tidy() -> None:
+    """Delete the files of results that are gone or archived, then the least used over the bound."""
+    by_job: dict[UUID, list[Path]] = {}
+    for path in folder().glob("*.parquet"):
+        by_job.setdefault(UUID(path.name.split(".")[1]), []).append(path)
+    kept = set(Job.objects.filter(pk__in=by_job, result__storage__in=AT_HAND).values_list("pk", flat=True))
+    bound = settings.EXPLORER_CACHE_MB * 1_000_000
+    used = 0
+    for job_id, paths in sorted(by_job.items(), key=lambda entry: -max(_used_at(path) for path in entry[1])):
+        used += sum(_size(path) for path in paths)
+        if job_id not in kept or used > bound:
+            for path in paths:
+                path.unlink(missing_ok=True)
+    for path in folder().glob(f"*{_PART}"):
+        if time.time() - _used_at(path) > ABANDONED_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def forget(prefix: str) -> None:
+    """Delete the files of all results whose keys begin with `prefix`, which ends in `/`."""
+    for path in folder().glob(f"{prefix.replace('/', '.')}*"):
+        path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def _used_at(path: Path) -> float:
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
