@@ -56,7 +56,7 @@ requirements: $(BASE_STAMP) ## Compile requirements/*.in to pinned, hashed *.txt
 
 tools: ## Debian, as root: install what some tests need (Chromium, PostgreSQL, bcftools)
 	apt-get update -q
-	apt-get install -q -y --no-install-recommends chromium fonts-liberation postgresql bcftools tabix
+	apt-get install -q -y --no-install-recommends chromium fonts-liberation postgresql bcftools tabix curl
 
 $(BASE_STAMP): requirements/base.txt
 	@command -v git >/dev/null || { echo "GAS needs git: install it with your package manager, then run make again." >&2; exit 1; }

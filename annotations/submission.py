@@ -76,13 +76,18 @@ SAMPLES = (
 
 
 # --- Uploads -----------------------------------------------------------------------------------
-def expect_upload(user: User, file_name: str, size_bytes: int) -> UploadTicket:
-    """Make the row and the key of an upload before its first byte, and say how to send it."""
+def expect_upload(
+    user: User, file_name: str, size_bytes: int, *, content_route: str = "annotations:upload_content"
+) -> UploadTicket:
+    """Make the row and the key of an upload before its first byte, and say how to send it.
+
+    `content_route` takes the bytes where they pass through the web server: programs have one of their own.
+    """
     upload = _announce(user, file_name, size_bytes)
     form = area("inputs").post_form(upload.storage_key, size_bytes)
     if form is not None:
         return UploadTicket(upload, "POST", form.url, size_bytes, form.fields)
-    url = reverse("annotations:upload_content", args=[upload.pk])
+    url = reverse(content_route, args=[upload.pk])
     return UploadTicket(upload, "PUT", url, size_bytes, headers={"Content-Type": "application/octet-stream"})
 
 

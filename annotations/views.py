@@ -7,24 +7,22 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import plans
 from accounts.access import confirmed_required, signed_in
-from annotations import access, estimate, failures, storage, submission, summaries, timeline, transitions
+from annotations import access, downloads, estimate, failures, submission, summaries, timeline, transitions
 from annotations.allowance import allowance_of
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
-from annotations.models import COLD_KINDS, Job, JobStatus, Output, OutputKind, StorageState, Upload, UploadStatus
+from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
 from annotations.pictures.plots import draw_plots
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
 POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
 LIST_POLL_SECONDS = 3
-TEXT = "text/plain; charset=utf-8"
-CONTENT_TYPES = {OutputKind.LOG: TEXT, OutputKind.RECEIPT: TEXT, OutputKind.SUMMARY: "application/json"}
 
 
 @require_safe
@@ -212,36 +210,19 @@ def job_again(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
-    """One file of a result, always as an attachment."""
-    found = access.owned_job(signed_in(request), job_id)
-    output = Output.objects.select_related("result").filter(result__job=found, kind=kind).first()
-    if output is None or output.result.storage == StorageState.DELETED:
-        raise Http404
-    if not output.is_at_hand:
+    """One file of a result."""
+    user = signed_in(request)
+    found = access.owned_job(user, job_id)
+    try:
+        return downloads.send_output(user, found, kind)
+    except downloads.NotAtHandError:
         messages.error(request, "This file is in the archive. The page of the job says when it can be back.")
         return redirect("annotations:job", found.pk)
-    address = storage.download_url(output)
-    if address is not None:
-        return redirect(address)
-    content_type = CONTENT_TYPES.get(OutputKind(output.kind), "application/octet-stream")
-    return FileResponse(
-        storage.open_output(output), as_attachment=True, filename=output.file_name, content_type=content_type
-    )
 
 
 @login_required
 @require_safe
 def download_input(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """The file as it was uploaded."""
-    upload = access.owned_job(signed_in(request), job_id).upload
-    if upload.status != UploadStatus.CONSUMED:
-        raise Http404
-    address = storage.input_url(upload)
-    if address is not None:
-        return redirect(address)
-    return FileResponse(
-        storage.open_input(upload),
-        as_attachment=True,
-        filename=upload.file_name,
-        content_type="application/octet-stream",
-    )
+    user = signed_in(request)
+    return downloads.send_input(user, access.owned_job(user, job_id))

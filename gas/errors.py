@@ -11,12 +11,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template import TemplateDoesNotExist, loader
 
 from gas.context import site
 
 RETRY_AFTER_SECONDS = 10
+API_PREFIX = "/api/"
 
 SENTENCES = {
     400: "Your browser sent something this service cannot read. Go back, reload the page and try again.",
@@ -28,12 +29,40 @@ SENTENCES = {
     503: "The service is busy or being looked after. Your files and results are safe. Try again in a moment.",
 }
 
+# What programs are told, where that is not the sentence of the page.
+FOR_PROGRAMS = {
+    400: "This is not a request the service can read. Look at /api/v1/openapi.json.",
+    403: "This is not allowed.",
+    413: "The body of this request is larger than the service accepts here.",
+}
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many_requests",
+    500: "broken",
+    503: "busy",
+}
+
+
+def answer(request: HttpRequest, status: int, sentence: str = "", code: str = "") -> JsonResponse:
+    """What a program gets in place of a page: a code to compare, a sentence to show, and the incident of a 5xx."""
+    told = {"code": code or CODES[status], "sentence": sentence or FOR_PROGRAMS.get(status) or SENTENCES[status]}
+    if status >= 500:
+        told["incident"] = getattr(request, "request_id", "")
+    return JsonResponse(told, status=status)
+
 
 def page(request: HttpRequest, status: int, sentence: str = "", **context: Any) -> HttpResponse:
     """The page for a status, from the template `<status>.html`, or as plain text if there is none.
 
-    Templates get `status`, `sentence`, `incident` (5xx only) and what the caller adds.
+    Templates get `status`, `sentence`, `incident` (5xx only) and what the caller adds. Programs get JSON.
     """
+    if request.path_info.startswith(API_PREFIX):
+        return answer(request, status, sentence)
     context |= {"status": status, "sentence": sentence or SENTENCES[status]}
     name = f"{status}.html"
     try:

@@ -228,6 +228,9 @@ DEMO_ACCOUNT = "accounts.demo.ensure_demo_account"  # makes it; called at the st
 REGISTRATION_HOURS = env.integer(
     "GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1
 )
+API_CALLS_PER_MINUTE = env.integer(
+    "GAS_API_CALLS_PER_MINUTE", 300, "Calls a token may make within a minute, for each web process.", minimum=1
+)
 TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
 SIGNUP = env.choice(
     "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."

@@ -13,6 +13,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
+    path("api/v1/", include("annotations.api.urls")),
     path("", include("archival.urls")),
     path("", include("annotations.urls")),
 ]

@@ -40,6 +40,8 @@ ANYBODY = {
     "accounts:terms",
     "accounts:privacy",
     "accounts:billing_webhook",  # signed by Stripe; 404 where billing is off
+    "api:openapi-json",
+    "api:api-root",  # nothing is there
 }
 # The address holds a secret, or the name of a provider: a wrong one is 404, or a page that says so.
 SECRET = {
@@ -76,8 +78,22 @@ SIGNED_IN = {
     "accounts:erasure_keep",
     "accounts:takeout",
 }
+# With a token alone: annotations/tests/test_api.py tries each with every kind of token.
+PROGRAMS = {
+    "api:account",
+    "api:references",
+    "api:uploads",
+    "api:content",
+    "api:submit",
+    "api:jobs",
+    "api:job",
+    "api:delete",
+    "api:timeline",
+    "api:cancel",
+    "api:file",
+}
 OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id"}
-CSRF_EXEMPT = {"accounts:billing_webhook"}
+CSRF_EXEMPT = {"accounts:billing_webhook"} | PROGRAMS  # no cookie counts there
 
 
 def _routes(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, frozenset[str]]]:
@@ -92,7 +108,7 @@ def _routes(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, fr
 
 
 ROUTES = dict(_routes())
-OWNED = {name for name, arguments in ROUTES.items() if arguments & OBJECTS}
+OWNED = {name for name, arguments in ROUTES.items() if arguments & OBJECTS} - PROGRAMS
 
 
 @pytest.fixture
@@ -176,7 +192,7 @@ def _ask(client: Client, address: str) -> HttpResponse:
 
 
 def test_every_route_is_listed_once():
-    listed = [*ANYBODY, *SECRET, *SIGNED_IN, *OWNED]
+    listed = [*ANYBODY, *SECRET, *SIGNED_IN, *OWNED, *PROGRAMS]
     assert sorted(listed) == sorted(ROUTES), "a new route belongs into one of the sets above"
 
 
@@ -210,6 +226,15 @@ def test_what_is_for_anybody_asks_nobody_to_sign_in_first(name: str):
 def test_a_guessed_secret_opens_nothing(name: str):
     response = _ask(Client(), _address(name, {}))
     assert response.status_code == 404 or b"link has ended" in response.content
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_no_session_opens_what_is_for_programs(name: str, owner: User, staff: Client, belongings: dict[str, Any]):
+    for client in (Client(), _signed_in(owner), staff):
+        answers = [client.generic(method, _address(name, belongings)) for method in ("GET", "POST", "PUT", "DELETE")]
+        assert {answer.status_code for answer in answers} <= {401, 405}
+        assert any(answer.status_code == 401 for answer in answers)
+    assert Job.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", sorted(set(ROUTES) - CSRF_EXEMPT))

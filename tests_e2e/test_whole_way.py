@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +21,8 @@ import pysam
 import pytest
 
 from tests_e2e import deployments
+from tests_e2e.conftest import skip_or_fail
+from tests_e2e.emulators.loopback import PROJECT
 from tests_e2e.emulators.smtp import SmtpSink
 from tests_e2e.inputs import SAMPLE, read_bench
 from tests_e2e.processes import wait_until
@@ -148,3 +154,59 @@ def test_a_file_of_another_assembly_fails_with_a_sentence_about_it(
     assert profile.service.wait_for_job(job)["status"] == "failed"
     assert "assembly" in visitor.get(job).text
     assert "assembly" in profile.mail_to(address, "Failed").get_content()
+
+
+MAKE_TOKEN = """
+from accounts.models import User
+from accounts.security import tokens
+print(tokens.make(User.objects.get(email={email!r}), "examples", ["jobs:read", "jobs:write"], 1)[1])
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A folder and an environment to run what docs/api.md shows."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, language: str, *command: str) -> str:
+        """Run all blocks of a language as one program; return what it printed."""
+        page = (PROJECT / "docs" / "api.md").read_text()
+        program = "\n".join(re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL))
+        done = subprocess.run(
+            [*command, program],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def examples(profile: Profile, account: tuple[Visitor, str], tmp_path: Path) -> Example:
+    """The documentation's examples with a token, beside the file they send."""
+    token = profile.service.run_code(MAKE_TOKEN.format(email=account[1])).strip()
+    shutil.copy(SAMPLE, tmp_path / "patient.vcf.gz")
+    return Example(tmp_path, {"PATH": os.environ["PATH"], "GAS": profile.service.url, "TOKEN": token})
+
+
+def test_the_documented_program_runs_against_either_kind_of_storage(examples: Example) -> None:
+    examples.run("python", sys.executable, "-c")
+    (vcf,) = examples.folder.glob("*annotated*.vcf.gz")
+    assert records_of(vcf) == records_of(SAMPLE)
+
+
+def test_the_documented_calls_of_curl_run(profile: Profile, examples: Example) -> None:
+    if profile.sink:
+        pytest.skip("the calls show how to send a file to the service itself")
+    if shutil.which("curl") is None:
+        skip_or_fail("curl is not installed")
+    said = examples.run("sh", "bash", "-euo", "pipefail", "-c")
+    assert records_of(examples.folder / "annotated.vcf.gz") == records_of(SAMPLE)
+    assert "Submitted" in said
+    assert "The job had ended already" in said

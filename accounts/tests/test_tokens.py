@@ -33,8 +33,9 @@ def make(browser: Client, **changes) -> str:
 
 def test_a_token_is_shown_once_and_works_within_its_scopes(browser: Client, user: User):
     text = make(browser)
-    assert tokens.find(text, "jobs:read") == user
-    assert tokens.find(text, "jobs:write") is None
+    found = tokens.find(text)
+    assert found is not None
+    assert (found.user, found.scopes) == (user, ["jobs:read"])
     assert text not in browser.get("/accounts/security/").content.decode()
     assert text[:12] in browser.get("/accounts/security/").content.decode()
 
@@ -44,7 +45,7 @@ def test_a_dump_of_the_database_holds_nothing_usable(browser: Client):
     dump = serializers.serialize("json", ApiToken.objects.all())
     assert text[12:] not in dump
     assert ApiToken.objects.get().digest in dump
-    assert tokens.find(ApiToken.objects.get().digest, "jobs:read") is None
+    assert tokens.find(ApiToken.objects.get().digest) is None
 
 
 def test_a_revoked_token_and_an_expired_one_are_refused(browser: Client):
@@ -52,14 +53,14 @@ def test_a_revoked_token_and_an_expired_one_are_refused(browser: Client):
     row = ApiToken.objects.get(name="pipeline")
     browser.post(f"/accounts/security/tokens/{row.pk}/revoke/")
     ApiToken.objects.filter(name="old").update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert tokens.find(revoked, "jobs:read") is None
-    assert tokens.find(expired, "jobs:read") is None
+    assert tokens.find(revoked) is None
+    assert tokens.find(expired) is None
 
 
 def test_the_token_of_somebody_who_may_not_sign_in_is_refused(browser: Client, user: User):
     text = make(browser)
     User.objects.filter(pk=user.pk).update(is_active=False)
-    assert tokens.find(text, "jobs:read") is None
+    assert tokens.find(text) is None
 
 
 def test_nobody_revokes_somebody_elses_token(browser: Client, make_user, user: User):
@@ -67,15 +68,15 @@ def test_nobody_revokes_somebody_elses_token(browser: Client, make_user, user: U
     stranger = Client()
     stranger.force_login(make_user(), backend="django.contrib.auth.backends.ModelBackend")
     assert stranger.post(f"/accounts/security/tokens/{ApiToken.objects.get().pk}/revoke/").status_code == 404
-    assert tokens.find(text, "jobs:read") == user
+    assert tokens.find(text) is not None
 
 
 def test_the_last_use_is_noted_but_not_with_every_call(browser: Client, django_assert_num_queries):
     text = make(browser)
-    tokens.find(text, "jobs:read")
+    tokens.find(text)
     first = ApiToken.objects.get().last_used_at
     assert first is not None
-    tokens.find(text, "jobs:read")
+    tokens.find(text)
     assert ApiToken.objects.get().last_used_at == first
 
 

@@ -1,0 +1,145 @@
+"""What the interface takes and gives. The docstrings and descriptions are its documentation in openapi.json."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from annotations.models import JobStatus
+
+
+class Refusal(Schema):
+    """Why a call did nothing."""
+
+    code: str = Field(description="Stays the same from version to version; compare with it.")
+    sentence: str = Field(description="For people: what is wrong and what to do.")
+
+
+class Account(Schema):
+    """The account the token belongs to, and what is left of its plan."""
+
+    email: str
+    plan: str
+    max_file_bytes: int
+    open_jobs: int
+    max_open_jobs: int
+    jobs_within_24_hours: int
+    max_jobs_within_24_hours: int
+    stored_bytes: int
+    max_stored_bytes: int
+
+
+class Reference(Schema):
+    """A reference that is installed."""
+
+    name: str
+    assembly: str
+    digest: str = Field(description="SHA-256 of its manifest, which names every input's own.")
+
+
+class UploadIn(Schema):
+    """A file that is about to be sent."""
+
+    file_name: str = Field(min_length=1, max_length=1000)
+    size_bytes: int = Field(ge=0)
+
+
+class UploadOut(Schema):
+    """How to send it: the method, the address, and with POST the form's fields, before the file's own field `file`."""
+
+    upload_id: UUID
+    method: Literal["PUT", "POST"]
+    url: str
+    fields: dict[str, str]
+    headers: dict[str, str]
+    max_bytes: int
+
+
+class JobIn(Schema):
+    """A file that was sent, and how to annotate it. The same upload gives the same job, however often this is sent."""
+
+    upload_id: UUID
+    reference: str = Field(max_length=64, description="The name of a reference that is installed.")
+    name: str = Field("", max_length=255, description="Empty: the file's name.")
+    overwrite: bool = Field(False, description="Replace annotations (CSQ) that the file has already.")
+
+
+class Failure(Schema):
+    """Why a job failed; line and value where the file is at fault."""
+
+    code: str
+    sentence: str
+    line: int | None = None
+    field: str | None = None
+    value: str | None = None
+
+
+class File(Schema):
+    """One file of a result."""
+
+    kind: str
+    file_name: str
+    size_bytes: int
+    sha256: str
+    is_at_hand: bool = Field(description="False: it is in the archive.")
+    url: str = Field(description="Send the token there too, and follow redirects.")
+
+
+class Result(Schema):
+    """What a completed job left. `summary` is counts, as in the file summary.json."""
+
+    storage: str
+    archive_due_at: datetime | None
+    records_total: int
+    records_annotated: int
+    records_skipped: int
+    summary: dict[str, Any]
+    files: list[File]
+
+
+class JobBrief(Schema):
+    """A job, as lists show it."""
+
+    id: UUID
+    name: str
+    status: JobStatus
+    reference: str
+    submitted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    records_done: int
+    url: str = Field(description="This job here.")
+    page: str = Field(description="Its page for people.")
+
+
+class JobOut(JobBrief):
+    """A job with all there is to say about it."""
+
+    failure: Failure | None
+    result: Result | None
+
+
+class Find(Schema):
+    """Which jobs to list."""
+
+    status: JobStatus | None = None
+    search: str = Field("", max_length=100, description="A part of the name.")
+    before: str = Field("", max_length=100, description="From `next` of the jobs in front.")
+
+
+class JobList(Schema):
+    """Some jobs, newest first."""
+
+    jobs: list[JobBrief]
+    next: str | None = Field(description="The address of the jobs behind; null at the end.")
+
+
+class Line(Schema):
+    """One line of a timeline; `attempt` is 0 before the first."""
+
+    at: datetime
+    text: str
+    attempt: int

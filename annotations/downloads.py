@@ -1,0 +1,49 @@
+"""Files on their way to their owner: always as an attachment, each noted in the audit log."""
+
+from __future__ import annotations
+
+from django.http import FileResponse, Http404
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+from accounts.models import User
+from annotations import storage
+from annotations.models import Job, Output, OutputKind, StorageState, UploadStatus
+from gas import audit
+
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+CONTENT_TYPES = {OutputKind.LOG: TEXT, OutputKind.RECEIPT: TEXT, OutputKind.SUMMARY: "application/json"}
+
+
+class NotAtHandError(Exception):
+    """The file is in the archive."""
+
+
+def send_output(user: User, job: Job, kind: str) -> HttpResponseBase:
+    """One file of a job's result. Raises Http404 where there is none, NotAtHandError where it is archived."""
+    output = Output.objects.select_related("result").filter(result__job=job, kind=kind).first()
+    if output is None or output.result.storage == StorageState.DELETED:
+        raise Http404
+    if not output.is_at_hand:
+        raise NotAtHandError
+    audit.record("download output", user, f"job:{job.pk}", kind=output.kind)
+    address = storage.download_url(output)
+    if address is not None:
+        return redirect(address)
+    content_type = CONTENT_TYPES.get(OutputKind(output.kind), BYTES)
+    return FileResponse(
+        storage.open_output(output), as_attachment=True, filename=output.file_name, content_type=content_type
+    )
+
+
+def send_input(user: User, job: Job) -> HttpResponseBase:
+    """The file as it was uploaded. Raises Http404 where it is gone."""
+    upload = job.upload
+    if upload.status != UploadStatus.CONSUMED:
+        raise Http404
+    audit.record("download input", user, f"job:{job.pk}")
+    address = storage.input_url(upload)
+    if address is not None:
+        return redirect(address)
+    return FileResponse(storage.open_input(upload), as_attachment=True, filename=upload.file_name, content_type=BYTES)
