@@ -75,6 +75,9 @@ class Area(Protocol):
     def open(self, key: str) -> BinaryIO:
         """A stream of the object's bytes. Raises ObjectChangedError when there is none."""
 
+    def read_part(self, key: str, start: int, stop: int) -> bytes:
+        """Bytes start to stop (half-open) of the object. Raises ObjectChangedError when there is none."""
+
     def store(self, source: Path, key: str, check: Check) -> Stored:
         """Put a file under a key."""
 
@@ -154,6 +157,12 @@ class FileArea:
             return self._path(key).open("rb")
         except FileNotFoundError as error:
             raise ObjectChangedError(f"{key} is not there") from error
+
+    def read_part(self, key: str, start: int, stop: int) -> bytes:
+        """See Area."""
+        with self.open(key) as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
 
     def store(self, source: Path, key: str, check: Check) -> Stored:
         """See Area."""

@@ -88,6 +88,11 @@ def open_output(output: Output) -> BinaryIO:
     return area("results").open(output.storage_key)
 
 
+def read_part(output: Output, start: int, stop: int) -> bytes:
+    """Bytes start to stop (half-open) of an output in hot storage."""
+    return area("results").read_part(output.storage_key, start, stop)
+
+
 def download_url(output: Output) -> str | None:
     """A presigned address of an output; None where the web server sends it."""
     return area("results").link(output.storage_key, output.file_name)

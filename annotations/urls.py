@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from annotations import uploads, views
+from annotations.genome_browser import views as genome_browser
 from annotations.pictures import views as pictures
 
 app_name = "annotations"
@@ -22,6 +23,13 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/download/<str:kind>", views.download, name="download"),
     path("jobs/<uuid:job_id>/input", views.download_input, name="input"),
     path("jobs/<uuid:job_id>/plots/<slug:key>.<slug:ending>", pictures.plot_file, name="plot_file"),
+    path("jobs/<uuid:job_id>/genome/", genome_browser.genome, name="genome"),
+    path("jobs/<uuid:job_id>/genome/<str:kind>", genome_browser.result_part, name="result_part"),
+    path("references/<str:name>/sequence.fa", genome_browser.reference_sequence, name="reference_sequence"),
+    path("references/<str:name>/sequence.fa.fai", genome_browser.reference_index, name="reference_index"),
+    path("references/<str:name>/aliases.tsv", genome_browser.reference_aliases, name="reference_aliases"),
+    path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
+    path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
     path("uploads/", uploads.upload_create, name="upload_create"),
     path("uploads/<uuid:upload_id>/content", uploads.upload_content, name="upload_content"),
 ]

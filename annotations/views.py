@@ -17,6 +17,7 @@ from accounts.access import confirmed_required, signed_in
 from annotations import access, downloads, estimate, failures, submission, summaries, timeline, transitions
 from annotations.allowance import allowance_of
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
+from annotations.genome_browser.features import is_browsable
 from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
 from annotations.pictures.plots import draw_plots
 
@@ -148,6 +149,7 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.COMPLETED:
         context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
         context["plots"] = draw_plots(job.result.summary)
+        context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
     return context
 
 

@@ -64,12 +64,13 @@ def test_the_headline_counts_every_impact_the_gravest_first():
     ]
 
 
-def test_vendored_scripts_are_the_ones_that_are_listed():
-    folder = settings.BASE_DIR / "static" / "vendor"
-    rows = re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", (folder / "README.md").read_text(), re.MULTILINE)
-    listed = {name: digest for name, digest in rows if (folder / name).is_file()}
-    scripts = {path.name for path in Path(folder).glob("*.js")}
+@pytest.mark.parametrize("folder", ["static/vendor", "tests_e2e/browser/vendor"])
+def test_vendored_scripts_are_the_ones_that_are_listed(folder: str):
+    place = settings.BASE_DIR / folder
+    rows = re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", (place / "README.md").read_text(), re.MULTILINE)
+    listed = {name: digest for name, digest in rows if (place / name).is_file()}
+    scripts = {path.name for path in Path(place).glob("*.js")}
     assert scripts
     assert scripts <= set(listed)
     for name, digest in listed.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+        assert hashlib.sha256((place / name).read_bytes()).hexdigest() == digest, name

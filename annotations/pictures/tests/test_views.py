@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from annotations.models import Job
-from annotations.pictures.tests.conftest import MakeDone
 from annotations.pictures.tests.test_plots import SUMMARY
+from annotations.tests.people import MakeDone
 
 
 @pytest.fixture

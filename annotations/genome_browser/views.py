@@ -1,0 +1,147 @@
+"""The page of the genome browser, and the files that it reads: of the reference for whoever is signed in, of a result
+for its owner."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.access import signed_in
+from annotations import access, references, storage
+from annotations.genome_browser import ranges
+from annotations.genome_browser.features import MAX_BASES, genes_between, is_browsable
+from annotations.genomics.reference.outline import Outlines, open_outlines
+from annotations.models import Job, Output, OutputKind
+from annotations.pictures.cytobands import bands_file
+from annotations.references import InstalledReference
+
+TEXT = "text/plain; charset=us-ascii"
+BYTES = "application/octet-stream"
+
+
+# --- Of a result ---------------------------------------------------------------------------------
+@login_required
+@require_safe
+def genome(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """A result's variants on the genome, with genes and sequence; `locus` says where to begin."""
+    job = access.owned_job(signed_in(request), job_id)
+    found = settings_of(job)
+    if found is None:
+        messages.error(request, "The genome browser needs the annotated VCF at hand and the reference installed.")
+        return redirect("annotations:job", job.pk)
+    if locus := request.GET.get("locus", "")[:100]:
+        found["locus"] = locus
+    return render(request, "annotations/genome.html", {"job": job, "igv": found})
+
+
+def settings_of(job: Job) -> dict[str, Any] | None:
+    """What static/genome.js gives to igv.js; None where the VCF or the reference is not at hand."""
+    reference = references.find(job.reference_name)
+    if reference is None or not is_browsable(job.reference_name, _outputs(job)):
+        return None
+
+    def of_reference(route: str) -> str:
+        return reverse(f"annotations:{route}", args=[reference.name])
+
+    first = _outlines(reference).contigs[0]
+    return {
+        "name": f"{reference.name} ({reference.assembly})",
+        "sequence": of_reference("reference_sequence"),
+        "index": of_reference("reference_index"),
+        "aliases": of_reference("reference_aliases"),
+        "bands": of_reference("reference_bands") if bands_file(reference.assembly) else None,
+        "genes": of_reference("reference_genes"),
+        "geneWindow": MAX_BASES // 2,
+        "vcf": reverse("annotations:result_part", args=[job.pk, "vcf"]),
+        "vcfIndex": reverse("annotations:result_part", args=[job.pk, "vcf_index"]),
+        "vcfName": job.name,
+        "locus": first.name,
+    }
+
+
+def _outputs(job: Job) -> list[Output]:
+    return list(Output.objects.select_related("result").filter(result__job=job))
+
+
+@login_required
+@require_safe
+def result_part(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
+    """The annotated VCF or its index, by ranges."""
+    job = access.owned_job(signed_in(request), job_id)
+    output = next((output for output in _outputs(job) if output.kind == kind and output.is_at_hand), None)
+    if output is None or kind not in (OutputKind.VCF, OutputKind.VCF_INDEX):
+        raise Http404
+    found = output
+    return ranges.send(request, found.size_bytes, lambda start, stop: storage.read_part(found, start, stop), BYTES)
+
+
+# --- Of a reference: nothing of anybody's, so whoever is signed in may read it ---------------------
+@login_required
+@require_safe
+def reference_sequence(request: HttpRequest, name: str) -> HttpResponseBase:
+    """All bases, by ranges."""
+    outlines = _outlines(_installed(name))
+    return ranges.send(request, outlines.sequence_bytes, outlines.letters, TEXT)
+
+
+@login_required
+@require_safe
+def reference_index(request: HttpRequest, name: str) -> HttpResponse:
+    """The .fai of reference_sequence: name, length, offset, bases in a line, bytes in a line."""
+    contigs = _outlines(_installed(name)).contigs
+    rows = [(c.name, c.length, c.offset, c.length, c.length + 1) for c in contigs]
+    return HttpResponse("".join("\t".join(map(str, row)) + "\n" for row in rows), content_type=TEXT)
+
+
+@login_required
+@require_safe
+def reference_aliases(request: HttpRequest, name: str) -> HttpResponse:
+    """The names that each contig answers to, its own first."""
+    contigs = _outlines(_installed(name)).contigs
+    rows = [[c.name, *(alias for alias in c.aliases if alias != c.name)] for c in contigs]
+    return HttpResponse("".join("\t".join(row) + "\n" for row in rows), content_type=TEXT)
+
+
+@login_required
+@require_safe
+def reference_bands(request: HttpRequest, name: str) -> HttpResponse:
+    """Cytogenetic bands as UCSC lays them out."""
+    path = bands_file(_installed(name).assembly)
+    if path is None:
+        raise Http404
+    return HttpResponse(path.read_bytes(), content_type=TEXT)
+
+
+@login_required
+@require_safe
+def reference_genes(request: HttpRequest, name: str) -> HttpResponse:
+    """Transcripts that overlap a stretch: contig, start, end (0-based, half-open)."""
+    outlines = _outlines(_installed(name))
+    try:
+        start, end = (max(0, int(float(request.GET[key]))) for key in ("start", "end"))
+        contig = outlines.contigs.find(request.GET["contig"])
+    except (KeyError, ValueError, OverflowError):
+        return HttpResponse("Give contig, start and end.", status=400, content_type=TEXT)
+    if contig < 0:
+        raise Http404
+    return JsonResponse(genes_between(outlines, contig, start, min(end, start + MAX_BASES)), safe=False)
+
+
+def _installed(name: str) -> InstalledReference:
+    reference = references.find(name)
+    if reference is None:
+        raise Http404
+    return reference
+
+
+def _outlines(reference: InstalledReference) -> Outlines:
+    return open_outlines(settings.REFERENCES_DIR / reference.name)
