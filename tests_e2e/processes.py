@@ -69,9 +69,10 @@ class Running:
         return self.wait_stopped()
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the leader alone."""
+        """SIGTERM to the leader alone; what was stopped (SIGSTOP) goes on, or it would never hear."""
         if self.process.poll() is None:
             self.process.terminate()
+            self.signal_group(signal.SIGCONT)
 
     def wait_stopped(self) -> int:
         """Wait for the end that was asked for; return the exit status. Raises RuntimeError where it does not come."""

@@ -79,12 +79,15 @@ def served(
 @pytest.fixture
 def screen(chromium: Browser, served: tuple[Deployment, SmtpSink | None]) -> Iterator[Screen]:
     """A new window without cookies. At its end no page may have complained."""
+    service, _ = served
+    service.wake()
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     page = context.new_page()
     screen = Screen(page, *served)
     _listen(screen)
     yield screen
     context.close()
+    service.rest()
     assert screen.complaints == []
 
 

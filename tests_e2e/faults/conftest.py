@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -61,10 +61,8 @@ def running_site(templates: Templates, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def site(running_site: Deployment) -> Iterator[Deployment]:
     """The running site. At the end every fault test proves the invariants."""
-    before = list(running_site.running)
-    yield running_site
-    stop_others(running_site, before)
-    running_site.check_invariants()
+    with used(running_site):
+        yield running_site
 
 
 @pytest.fixture
@@ -95,17 +93,27 @@ def running_cloud(
 def cloud(running_cloud: Cloud) -> Iterator[Cloud]:
     """The running cloud. At the end every fault test proves the invariants."""
     running_cloud.mend()
-    before = list(running_cloud.site.running)
-    yield running_cloud
-    running_cloud.mend()
-    stop_others(running_cloud.site, before)
-    running_cloud.site.check_invariants()
+    with used(running_cloud.site):
+        yield running_cloud
+        running_cloud.mend()
 
 
 @pytest.fixture
 def cloud_visitor(cloud: Cloud) -> Visitor:
     """A new user of the cloud, signed in."""
     return new_visitor(cloud.site)
+
+
+@contextmanager
+def used(site: Deployment) -> Iterator[None]:
+    """A test's turn at a shared site: awake before, as it was and with its invariants proved afterwards."""
+    site.wake()
+    before = list(site.running)
+    yield
+    site.wake()
+    stop_others(site, before)
+    site.check_invariants()
+    site.rest()
 
 
 def stop_others(site: Deployment, before: list[Running]) -> None:

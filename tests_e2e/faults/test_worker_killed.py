@@ -42,7 +42,7 @@ def test_a_message_lost_with_its_worker_is_sent_again(site: Deployment, visitor:
     for sweeper in sweepers:
         sweeper.signal_group(signal.SIGSTOP)
     job = visitor.annotate(small_vcf())
-    wait_until(lambda: not site.waiting_messages("annotate"), "the message is taken")
+    wait_until(lambda: not site.waiting_messages("annotate"), "the message is taken", timeout=60)
     worker.kill()
     site.running.remove(worker)
     for sweeper in sweepers:
