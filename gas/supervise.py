@@ -22,6 +22,7 @@ from typing import IO
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+LAST_WORDS_SECONDS = 2.0  # for the output of a program that has ended
 HEALTHY_SECONDS = 60.0  # a program that lived this long begins with the first pause again
 LEASH = Path(__file__).with_name("leash.py")
 
@@ -44,6 +45,7 @@ class _Running:
         self.program = program
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self.start_at = 0.0  # time.monotonic()
         self._started_at = 0.0
         self._failures = 0
@@ -62,12 +64,14 @@ class _Running:
         )
         self._started_at = monotonic()
         assert self.process.stdout is not None  # noqa: S101 - asked for above
-        threading.Thread(target=self._pass_on, args=(self.process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._pass_on, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
 
     def tend(self) -> None:
         """Notice that the process died, and start it again when its pause is over."""
         if self.process is not None and (code := self.process.poll()) is not None:
             self.kill_group()  # what the leader left behind
+            self.hear_out()
             lived = monotonic() - self._started_at
             self._failures = 1 if lived > HEALTHY_SECONDS else self._failures + 1
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
@@ -86,6 +90,11 @@ class _Running:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+    def hear_out(self) -> None:
+        """Wait until the ended program's last lines are passed on; somebody outside its group may hold the pipe."""
+        if self._reader is not None:
+            self._reader.join(LAST_WORDS_SECONDS)
 
     def _pass_on(self, output: IO[bytes]) -> None:
         for line in output:
@@ -141,6 +150,9 @@ class Supervisor:
                     self._say("run", f"{running.program.name} did not stop in time and is killed.")
                     running.kill_group()
             self._wait(wake_read)
+        for running in self._running:
+            running.kill_group()
+            running.hear_out()
         self._say("run", "All is stopped.")
 
 

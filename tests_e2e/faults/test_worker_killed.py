@@ -38,15 +38,12 @@ def test_a_message_lost_with_its_worker_is_sent_again(site: Deployment, visitor:
     worker = site.start_one("annotate")
     freeze_pool(worker)
     # While they stand still the queue holds this one message; the sweep would go on ringing.
-    sweepers = [program for program in site.running if program.name in {"beat", "control"}]
-    for sweeper in sweepers:
-        sweeper.signal_group(signal.SIGSTOP)
+    site.freeze(*(program for program in site.running if program.name in {"beat", "control"}))
     job = visitor.annotate(small_vcf())
     wait_until(lambda: not site.waiting_messages("annotate"), "the message is taken", timeout=60)
     worker.kill()
     site.running.remove(worker)
-    for sweeper in sweepers:
-        sweeper.signal_group(signal.SIGCONT)
+    site.wake()
     assert site.job(job)["attempt"] == 0
     site.start("annotate")
     finish(site, job, attempts=1, crashes=0)
@@ -88,7 +85,7 @@ def test_a_worker_that_lost_its_lease_cannot_finish(site: Deployment, visitor: V
     frozen = site.start_one("annotate")
     job = visitor.annotate(small_vcf())
     annotator = site.hold_annotator()
-    frozen.signal_group(signal.SIGSTOP)
+    site.freeze(frozen)
     wait_until(lambda: site.job(job)["status"] == "pending", "the lease ran out")
     site.start("annotate")
     ended = site.wait_for_job(job)
