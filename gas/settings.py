@@ -503,6 +503,7 @@ DEMO_REFERENCE_SOURCES = [
     f"--source=kgp30x={BASE_DIR / 'reference' / 'kgp30x_frequencies.chr19.sites.vcf.gz'}",
     f"--source=cytobands={BASE_DIR / 'reference' / 'cytoBand_hg38.tsv'}",
     f"--source=gnomad_constraint={BASE_DIR / 'reference' / 'gnomad21_constraint.GRCh37.bed'}",
+    f"--source=acmg_sf={BASE_DIR / 'reference' / 'acmg_sf.v3.2.tsv'}",
 ]
 ANNOTATE_THREADS = env.integer("GAS_ANNOTATE_THREADS", 1, "Threads of one annotation.", minimum=1)
 CHILD_MEMORY_MB = env.integer("GAS_CHILD_MEMORY_MB", 3000, "Memory an annotation may use, in MB.", minimum=200)

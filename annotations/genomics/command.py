@@ -56,6 +56,11 @@ def add_annotate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skipped", type=Path, metavar="F.tsv", help="the records that were not annotated, and why")
     parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="default 1; never changes a byte")
     parser.add_argument("--overwrite", action="store_true", help="replace the CSQ of an earlier annotation")
+    parser.add_argument("--fill-ids", action="store_true", help="an empty ID becomes what sources call the allele")
+    parser.add_argument(
+        "--use-source", action="append", metavar="KEY", help="only these of the reference's sources; may be repeated"
+    )
+    parser.add_argument("--no-sources", action="store_true", help="none of the reference's sources")
     parser.add_argument("--progress", type=Path, metavar="F", help="append a JSON line about once a second")
     parser.add_argument("--failure", type=Path, metavar="F.json", help="on exit 2: code, sentence, line, field, value")
 
@@ -79,6 +84,14 @@ def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
         type=_source,
         metavar="KEY=F",
         help="what is known elsewhere: a shipped source or a TOML file of your own, and its data; may be repeated",
+    )
+    build.add_argument(
+        "--callable",
+        action="append",
+        default=[],
+        type=_source,
+        metavar="KEY=F.bed",
+        help="what the source could have seen, so that it says not_seen or not_covered of what it lacks",
     )
 
 
@@ -123,6 +136,8 @@ def _annotate(options: argparse.Namespace) -> None:
         skipped=options.skipped,
         threads=options.threads,
         is_overwriting=options.overwrite,
+        fills_ids=options.fill_ids,
+        sources=() if options.no_sources else options.use_source and tuple(options.use_source),
     )
     if not request.input.is_file():
         raise AnnotationError("no_input", f"There is no file {request.input}.")
@@ -193,8 +208,9 @@ def _reference(options: argparse.Namespace) -> None:
             print(f"{name}\t{manifest['assembly']}\t{transcripts:,} transcripts\t{contigs}{more}")  # noqa: T201
         return
     inputs = BuildInputs(
-        options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table), options.source
-    )
+        options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table),
+        options.source, options.callable,
+    )  # fmt: skip
     print(build_reference(inputs, references_folder()))  # noqa: T201
 
 

@@ -22,7 +22,7 @@ from annotations.genomics.hgvs.genomic import put_genomic_name, put_structural_n
 from annotations.genomics.hgvs.proteins import put_protein_name
 from annotations.genomics.hgvs.transcripts import put_transcript_name
 from annotations.genomics.output import csq
-from annotations.genomics.output.text import LETTERS, put_byte, put_number, put_span, put_word
+from annotations.genomics.output.text import LETTERS, put_byte, put_span, put_word
 from annotations.genomics.reference.layout import BASE_CODES, BIN_SHIFT, COMPLEMENT, REACH
 from annotations.genomics.vcf.records import ALT, Kind
 
@@ -62,7 +62,7 @@ class Genes(NamedTuple):
 
 
 class Input(NamedTuple):
-    """Columns of vcf.records.Records and Alleles."""
+    """Columns of vcf.records.Records and Alleles; existing, existing_spans as in sources.match.LookedUp."""
 
     text: Any
     fields: Any
@@ -76,6 +76,8 @@ class Input(NamedTuple):
     ref_to: Any
     alt_from: Any
     alt_to: Any
+    existing: Any
+    existing_spans: Any
 
 
 class Work(NamedTuple):
@@ -328,11 +330,12 @@ def write_entries(
     at = state[TEXT_AT]
     alt_index, variant_class = given.alt_index[allele], work.variant_class[allele]
     letters, letters_end = find_letters(given, allele)
+    known, known_end = given.existing_spans[allele, 0], given.existing_spans[allele, 1]
     follows = at > work.record_text[state[RECORD] - 1]
     for row in range(first, state[ROW_COUNT]):
         pair = work.rows[row]
         number = pair.transcript
-        room = csq.entry_room(genes.text_offsets, number, pair, letters_end - letters, name_end)
+        room = csq.entry_room(genes.text_offsets, number, pair, letters_end - letters, name_end + known_end - known)
         if out.size - at < room:
             state[FULL] = TEXT_FULL
             return
@@ -342,14 +345,15 @@ def write_entries(
         at = put_span(out, at, given.text, letters, letters_end) if letters < letters_end else put_byte(out, at, _DASH)
         at = csq.put_terms(out, put_byte(out, at, _PIPE), pair.consequence, pair.impact)
         if number < 0:
-            at = csq.put_intergenic(out, at, alt_index, variant_class)
+            at = csq.put_intergenic(out, at, given.existing, known, known_end, alt_index, variant_class)
         else:
             at = csq.put_identity(out, at, genes.text, genes.text_offsets, number)
             if pair.within:
                 at = write_within(genes, given, work, allele, sequence, pair, at, ahead, behind)
-                at = put_byte(out, put_byte(out, put_number(out, at, alt_index), _PIPE), _PIPE)
             else:
-                at = csq.put_outside(out, at, alt_index, pair.distance)
+                at = csq.put_pipes(out, at, 9)
+            at = csq.put_existing(out, at, given.existing, known, known_end, alt_index)
+            at = csq.put_distance(out, at, pair.distance)
             at = csq.put_tail(out, at, genes.text, genes.text_offsets, pair, variant_class)
         if row == first:
             work.hgvsg[allele, 0], work.hgvsg[allele, 1] = at, at + name_end
@@ -379,7 +383,7 @@ def write_within(
     genes: Genes, given: Input, work: Work, allele: int, sequence: Any, pair: Any,
     at: int, ahead: int, behind: int,
 ) -> int:  # fmt: skip
-    """EXON to Existing_variation of an overlapped transcript, with its c. or n. name."""
+    """EXON to Codons of an overlapped transcript, with its c. or n. name."""
     transcript = genes.transcripts[pair.transcript]
     change = change_end = work.state[NOTES_AT]
     if given.kind[allele] == _SEQUENCE:

@@ -17,18 +17,17 @@ import numpy as np
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.answer import Answer
 from annotations.genomics.output.files import OutputFiles
-from annotations.genomics.output.lines import Added, compose_lines, lines_size
+from annotations.genomics.output.lines import Added, compose_lines, join_ids, lines_size, no_ids
 from annotations.genomics.output.rows import collect_rows
 from annotations.genomics.output.sinks import Sinks
 from annotations.genomics.output.skipped import list_skipped
 from annotations.genomics.output.tally import empty_tally, tally_chunk
 from annotations.genomics.output.text import join_words
-from annotations.genomics.reference.load import Reference, load_reference
+from annotations.genomics.reference.load import Reference, load_reference, with_sources
 from annotations.genomics.request import Progress, Receipt, Request
 from annotations.genomics.scratch import Scratch
-from annotations.genomics.sources.declaration import SourceKind
 from annotations.genomics.sources.layout import Source
-from annotations.genomics.sources.match import Found, Matcher, source_fields
+from annotations.genomics.sources.match import Found, Matcher, info_fields, source_fields
 from annotations.genomics.vcf.header import Header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.parse import Chunk, Parser
@@ -44,7 +43,7 @@ _RELEASE_EVERY: Final = 256
 
 def annotate(request: Request, progress: Progress | None = None) -> Receipt:
     """Annotate a file. Raises AnnotationError for the input's faults; then no output is left."""
-    reference = load_reference(request.reference)
+    reference = with_sources(load_reference(request.reference), request.sources)
     with VcfReader(request.input, request.limits) as reader, OutputFiles() as files:
         check_is_new(reader.header, reference.sources, is_overwriting=request.is_overwriting)
         executor = InlineExecutor() if request.threads == 1 else ThreadPoolExecutor(request.threads)
@@ -60,7 +59,7 @@ def annotate(request: Request, progress: Progress | None = None) -> Receipt:
 
 def check_is_new(header: Header, sources: tuple[Source, ...], *, is_overwriting: bool) -> None:
     """Raises AnnotationError(annotated_before) where the header already has CSQ, ANN or a source's key."""
-    known = ("CSQ", "ANN", *(field.key for field in source_fields(sources)))
+    known = ("CSQ", "ANN", *(field.key for field in info_fields(sources)))
     found = [key for key in known if header.has_info(key)]
     if found and not is_overwriting:
         raise annotated_before(found[0], None)
@@ -100,6 +99,7 @@ class Worker:
         self._replaced = join_words(_replaced_keys(reference) if request.is_overwriting else ())
         self._parser = parser
         self._is_overwriting = request.is_overwriting
+        self._fills_ids = request.fills_ids
         self._wants_rows = request.parquet is not None or request.tsv is not None
         self._out = np.empty(1 << 20, np.uint8)
         self.tally = empty_tally(reference)
@@ -110,12 +110,14 @@ class Worker:
         if not self._is_overwriting and (records.own_csq >= 0).any():
             line = int(records.number[np.argmax(records.own_csq >= 0)])
             raise annotated_before("CSQ", line)
-        pairs = self._scratch.annotate(records, alleles)
-        found = self._matcher.match(records, alleles, pairs)
+        looked_up = self._matcher.look_up(records, alleles)
+        pairs = self._scratch.annotate(records, alleles, (looked_up.existing, looked_up.spans))
+        found = self._matcher.match(looked_up, pairs, wants_rows=self._wants_rows)
         if found.clash is not None and not self._is_overwriting:
             record, field = found.clash
             raise annotated_before(field.key, int(records.number[record]))
-        added = Added(pairs.text, pairs.record_text, found.info, found.info_offsets, *self._replaced)
+        ids = join_ids(records, alleles, looked_up.existing, looked_up.spans) if self._fills_ids else no_ids(records)
+        added = Added(pairs.text, pairs.record_text, found.info, found.info_offsets, *self._replaced, *ids)
         size = lines_size(records, added)
         if self._out.size < size:
             self._out = np.empty(size + size // 4, np.uint8)
@@ -127,23 +129,25 @@ class Worker:
             lines=lines,
             line_offsets=offsets,
             skipped=list_skipped(records),
-            rows=collect_rows(records, alleles, pairs, self._columns(found)) if self._wants_rows else None,
+            rows=collect_rows(records, alleles, pairs, self._columns(found), found.by_pair)
+            if self._wants_rows
+            else None,
         )
 
     def _columns(self, found: Found) -> dict[str, tuple[Bytes, Int64s]]:
-        """By column: what the sources say of each allele. A gene's values follow the transcript instead."""
-        kinds = [source.declaration.kind for source in self._parser.reference.sources for _ in source.columns]
-        fields = source_fields(self._parser.reference.sources)
+        """By column: what the sources say of each allele, of those whose values do not follow the transcript."""
+        sources = self._parser.reference.sources
+        by_allele = [source.declaration.is_by_allele for source in sources for _ in source.columns]
         return {
             field.column: (found.text, spans)
-            for kind, field, spans in zip(kinds, fields, found.spans, strict=True)
-            if kind is not SourceKind.GENE
+            for is_kept, field, spans in zip(by_allele, source_fields(sources), found.spans, strict=True)
+            if is_kept
         }
 
 
 def _replaced_keys(reference: Reference) -> tuple[str, ...]:
     """Keys that overwriting replaces, where there are more than CSQ."""
-    keys = tuple(f"{field.key}=" for field in source_fields(reference.sources))
+    keys = tuple(f"{field.key}=" for field in info_fields(reference.sources))
     return ("CSQ=", *keys) if keys else ()
 
 

@@ -20,7 +20,8 @@ Progress = Callable[[int, int, int], None]
 class Request:
     """reference: folder of a built one. output: the annotated VCF; the other files are optional.
 
-    is_overwriting: replace CSQ that the input has already.
+    is_overwriting: replace CSQ that the input has already. fills_ids: an empty ID becomes what
+    sources call the alleles. sources: names of the reference's sources to use, None for all.
     """
 
     input: Path
@@ -32,6 +33,8 @@ class Request:
     skipped: Path | None = None
     threads: int = 1
     is_overwriting: bool = False
+    fills_ids: bool = False
+    sources: tuple[str, ...] | None = None
     chunk_records: int = CHUNK_RECORDS
     limits: Limits = DEFAULT_LIMITS
 

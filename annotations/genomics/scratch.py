@@ -25,7 +25,7 @@ from annotations.genomics.kernel import (
 )
 from annotations.genomics.output.text import join_words
 from annotations.genomics.reference.load import Reference
-from annotations.genomics.vcf.records import Alleles, Records
+from annotations.genomics.vcf.records import Alleles, Bytes, Int64s, Records
 
 
 def prepare_genes(reference: Reference) -> Genes:
@@ -80,11 +80,17 @@ class Scratch:
         old = self._buffers[name]
         self._buffers[name] = np.concatenate([old, np.empty_like(old)])
 
-    def annotate(self, records: Records, alleles: Alleles) -> Pairs:
-        """Annotate a chunk. The answer's arrays are views, good until the next call."""
+    def annotate(self, records: Records, alleles: Alleles, existing: tuple[Bytes, Int64s] | None = None) -> Pairs:
+        """Annotate a chunk. The answer's arrays are views, good until the next call.
+
+        existing: text and spans (int64[m, 2]) of what CSQ says as Existing_variation of each allele.
+        """
+        if existing is None:
+            existing = np.empty(0, np.uint8), np.zeros((len(alleles), 2), np.int64)
         given = Input(
             records.text, records.fields, records.contig, alleles.record, alleles.alt_index, alleles.kind,
             alleles.start, alleles.end, alleles.ref_from, alleles.ref_to, alleles.alt_from, alleles.alt_to,
+            *existing,
         )  # fmt: skip
         count = len(alleles)
         lengths = [given.ref_to - given.ref_from, given.alt_to - given.alt_from]

@@ -39,12 +39,16 @@ _RECORDS: Final = "\n".join(
 
 _SOURCES: Final = {
     "exact": (
-        'kind = "exact"',
+        'kind = "exact"\nstatus = "WARM_STATUS"',
         "##fileformat=VCFv4.2\n"
         '##INFO=<ID=V,Number=A,Type=Float,Description="made">\n'
-        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t71\t.\tA\tG\t.\t.\tV=0.5\n",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t71\trs1\tA\tG\t.\t.\tV=0.5\n",
     ),
     "overlap": ('kind = "overlap"\ncolumns = ["contig", "start", "end", "V"]', "1\t60\t90\t0.5\n"),
+    "score": (
+        'kind = "score"\nlicence = "made"\ncolumns = ["contig", "pos", "ref", "alt", "gene_id", "V"]\njoin = "gene_id"',
+        "1\t71\tA\tG\tG1\t0.5\n",
+    ),
     "gene": ('kind = "gene"\ncolumns = ["gene_id", "V"]\njoin = "gene_id"', "G1\t0.5\n"),
 }
 
@@ -58,6 +62,11 @@ def _write_sources(folder: Path) -> list[tuple[str, Path]]:
         declaration.write_text(f'title = "made"\nversion = "1"\n{kind}\n{field}', encoding="ascii")
         file.write_text(data, encoding="ascii")
         given.append((str(declaration), file))
+    with (folder / "exact.toml").open("a", encoding="ascii") as stream:
+        stream.write(
+            '[[fields]]\nkey = "WARM_ID"\nfrom = "ID"\ntype = "String"\nexisting = true\ndescription = "made"\n'
+        )
+    (folder / "callable.bed").write_text("1\t60\t90\n", encoding="ascii")
     return given
 
 
@@ -69,9 +78,9 @@ def warm() -> None:
         (folder / "genes.gff3").write_text(f"##gff-version 3\n{_GENES}\n", encoding="ascii")
         columns = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"))
         (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{_RECORDS}\n", encoding="ascii")
-        inputs = BuildInputs(
-            "warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {}, _write_sources(folder)
-        )
+        sources = _write_sources(folder)
+        callables = [(str(folder / "exact.toml"), folder / "callable.bed")]
+        inputs = BuildInputs("warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {}, sources, callables)
         reference = build_reference(inputs, folder)
         annotate(
             Request(
@@ -82,5 +91,6 @@ def warm() -> None:
                 parquet=folder / "parquet",
                 summary=folder / "summary",
                 skipped=folder / "skipped",
+                fills_ids=True,
             )
         )

@@ -61,7 +61,7 @@ def header_line() -> str:
 
 @compiled
 def entry_room(text_offsets: Any, transcript: int, pair: Any, allele_size: int, name_size: int) -> int:
-    """An upper bound of an entry's bytes. allele_size: letters of ALT; name_size: of HGVSg."""
+    """An upper bound of an entry's bytes. allele_size: letters of ALT; name_size: of HGVSg and Existing_variation."""
     room = FIXED_ROOM + 3 * allele_size + name_size
     if transcript >= 0:
         room += pair.hgvsp_length + pair.amino_acids_length + pair.codons_length
@@ -160,7 +160,7 @@ def put_within(
     change: int,
     change_end: int,
 ) -> int:
-    """EXON| to Codons|Existing_variation| of an overlapped transcript; moves the pair's spans from
+    """EXON| to Codons| of an overlapped transcript; moves the pair's spans from
     notes to out. notes[change:change_end] is the c. name behind its prefix."""
     row = pair.transcript
     parts = transcript.exon_to - transcript.exon_from
@@ -186,7 +186,7 @@ def put_within(
     at = put_byte(out, at, _PIPE)
     source, pair.codons_from = pair.codons_from, at
     at = put_span(out, at, notes, source, source + pair.codons_length)
-    return put_pipes(out, at, 2)
+    return put_byte(out, at, _PIPE)
 
 
 @compiled
@@ -210,10 +210,10 @@ def put_tail(out: Any, at: int, text: Any, text_offsets: Any, pair: Any, variant
 
 
 @compiled
-def put_intergenic(out: Any, at: int, alt_index: int, variant_class: int) -> int:
-    """|SYMBOL … HGVS_OFFSET| of an allele that no transcript is near."""
-    at = put_number(out, put_pipes(out, at, 16), alt_index)
-    at = put_byte(out, put_pipes(out, at, 4), 49)
+def put_intergenic(out: Any, at: int, existing: Any, first: int, last: int, alt_index: int, variant_class: int) -> int:
+    """|SYMBOL … HGVS_OFFSET| of an allele that no transcript is near. existing[first:last]: see put_existing."""
+    at = put_existing(out, put_pipes(out, at, 15), existing, first, last, alt_index)
+    at = put_byte(out, put_pipes(out, at, 3), 49)
     at = put_word(out, put_byte(out, at, _PIPE), CLASS_WORDS, CLASS_OFFSETS, variant_class)
     return put_pipes(out, at, 10)
 
@@ -225,8 +225,15 @@ def put_identity(out: Any, at: int, text: Any, text_offsets: Any, transcript: in
 
 
 @compiled
-def put_outside(out: Any, at: int, alt_index: int, distance: int) -> int:
-    """EXON to DISTANCE of a transcript that the allele lies near, and the pipe behind."""
-    at = put_number(out, put_pipes(out, at, 10), alt_index)
-    at = put_number(out, put_byte(out, at, _PIPE), distance)
+def put_existing(out: Any, at: int, existing: Any, first: int, last: int, alt_index: int) -> int:
+    """Existing_variation|ALLELE_NUM|: existing[first:last] is what sources call the allele."""
+    at = put_byte(out, put_span(out, at, existing, first, last), _PIPE)
+    return put_byte(out, put_number(out, at, alt_index), _PIPE)
+
+
+@compiled
+def put_distance(out: Any, at: int, distance: int) -> int:
+    """DISTANCE|, empty below 0."""
+    if distance >= 0:
+        at = put_number(out, at, distance)
     return put_byte(out, at, _PIPE)

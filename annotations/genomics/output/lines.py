@@ -8,7 +8,7 @@ import numpy as np
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.output.copying import copy_bytes
-from annotations.genomics.vcf.records import INFO, Bytes, Int64s, Records
+from annotations.genomics.vcf.records import ID, INFO, Alleles, Bytes, Int32s, Int64s, Records
 
 
 @compiled
@@ -73,6 +73,8 @@ def fill_lines(
     known_offsets: Int64s,
     replaced: Bytes,
     replaced_offsets: Int64s,
+    ids: Bytes,
+    id_offsets: Int64s,
     out: Bytes,
     offsets: Int64s,
 ) -> None:
@@ -82,7 +84,12 @@ def fill_lines(
         offsets[i] = at
         info = fields[i, INFO]
         info_end = fields[i, INFO + 1] - 1
-        at = put_span(out, at, text, fields[i, 0], info)
+        after = fields[i, 0]
+        if id_offsets[i] < id_offsets[i + 1] and fields[i, ID + 1] - fields[i, ID] == 2 and text[fields[i, ID]] == 46:
+            at = put_span(out, at, text, after, fields[i, ID])
+            at = put_span(out, at, ids, id_offsets[i], id_offsets[i + 1])
+            after = fields[i, ID + 1] - 1
+        at = put_span(out, at, text, after, info)
         begun = at
         if replaced_offsets.size > 1:
             at = put_other_info(out, at, text, info, info_end, replaced, replaced_offsets)
@@ -117,6 +124,7 @@ class Added:
 
     known: whole items of the sources, likewise; without sources empty, with offsets of 0.
     replaced, replaced_offsets: keys (with "=") whose items go, one after the other; none: only CSQ.
+    ids: what an empty ID becomes, likewise by record.
     """
 
     csq: Bytes
@@ -125,11 +133,59 @@ class Added:
     known_offsets: Int64s
     replaced: Bytes
     replaced_offsets: Int64s
+    ids: Bytes
+    id_offsets: Int64s
+
+
+@compiled
+def put_ids(
+    record: Int32s, existing: Bytes, spans: Int64s, out: Bytes, offsets: Int64s
+) -> None:  # fmt: skip
+    """Write the names of each record's alleles to out, each once, joined with a semicolon."""
+    at = 0
+    first = 0
+    for i in range(offsets.size - 1):
+        offsets[i] = at
+        stop = first
+        while stop < record.size and record[stop] == i:
+            stop += 1
+        for a in range(first, stop):
+            size = spans[a, 1] - spans[a, 0]
+            is_new = size > 0
+            for b in range(first, a):
+                same = spans[b, 1] - spans[b, 0] == size
+                for k in range(size if same else 0):
+                    same = same and existing[spans[a, 0] + k] == existing[spans[b, 0] + k]
+                is_new = is_new and not same
+            if not is_new:
+                continue
+            if at > offsets[i]:
+                out[at] = 59
+                at += 1
+            for k in range(spans[a, 0], spans[a, 1]):
+                out[at] = 59 if existing[k] == 38 else existing[k]
+                at += 1
+        first = stop
+    offsets[offsets.size - 1] = at
+
+
+def join_ids(records: Records, alleles: Alleles, existing: Bytes, spans: Int64s) -> tuple[Bytes, Int64s]:
+    """(text, offsets int64[n + 1]): what sources call each record's alleles (spans: int64[m, 2] of existing)."""
+    offsets = np.empty(len(records) + 1, np.int64)
+    out = np.empty(existing.size + len(alleles), np.uint8)
+    put_ids(alleles.record, existing, spans, out, offsets)
+    return out[: int(offsets[-1])], offsets
+
+
+def no_ids(records: Records) -> tuple[Bytes, Int64s]:
+    """The same where an empty ID stays empty."""
+    return np.empty(0, np.uint8), np.zeros(len(records) + 1, np.int64)
 
 
 def lines_size(records: Records, added: Added) -> int:
     """Upper bound of the bytes that fill_lines writes."""
     size = records.text.size + added.csq_offsets[-1] - added.csq_offsets[0] + added.known_offsets[-1]
+    size += added.id_offsets[-1]
     return int(size + 9 * len(records))
 
 
@@ -141,6 +197,7 @@ def compose_lines(records: Records, added: Added, out: Bytes) -> tuple[Bytes, In
     offsets = np.empty(len(records) + 1, np.int64)
     fill_lines(
         records.text, records.fields, records.line_end, records.own_csq, added.csq, added.csq_offsets,
-        added.known, added.known_offsets, added.replaced, added.replaced_offsets, out, offsets,
+        added.known, added.known_offsets, added.replaced, added.replaced_offsets,
+        added.ids, added.id_offsets, out, offsets,
     )  # fmt: skip
     return out[: int(offsets[-1])], offsets

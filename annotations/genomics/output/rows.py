@@ -41,8 +41,8 @@ class Rows:
     names: CHROMs; name int32[a]: index in them. line, pos, alt_index: of the allele's record.
     counts: int64[a], rows of each allele. worst_terms: int64[a], all terms of all its transcripts.
     worst_impact: uint8[a]. variant_class: uint8[a]. terms: int64[p], set of terms. numbers:
-    int32[PAIR_NUMBERS, p]. pair_texts: by PAIR_TEXTS. allele_texts: id, ref, alt,
-    qual, filter, hgvsg and the sources' columns by allele.
+    int32[PAIR_NUMBERS, p]. allele_texts: id, ref, alt,
+    qual, filter, hgvsg and the sources' columns by allele. pair_texts: PAIR_TEXTS and their columns by pair.
     """
 
     names: tuple[str, ...]
@@ -169,11 +169,12 @@ def reduce_pairs(pairs: Any, bounds: Int64s, kept: Int64s, terms: Int64s, impact
 
 
 def collect_rows(
-    records: Records, alleles: Alleles, pairs: Pairs, known: Mapping[str, tuple[Bytes, Int64s]] | None = None
-) -> Rows:
+    records: Records, alleles: Alleles, pairs: Pairs,
+    known: Mapping[str, tuple[Bytes, Int64s]], known_of_pairs: Mapping[str, tuple[Bytes, Int64s]],
+) -> Rows:  # fmt: skip
     """Copy out of the chunk and the kernel's buffers what the tables need.
 
-    known: text and spans (int64[alleles, 2]) of the sources' columns by allele.
+    known: text and spans (int64[alleles, 2]) of the sources' columns by allele; known_of_pairs: by pair.
     """
     counts = np.diff(pairs.allele_rows)
     kept = np.flatnonzero(counts)
@@ -197,11 +198,12 @@ def collect_rows(
         terms=all_terms,
         numbers=numbers,
         allele_texts=_allele_texts(records, record, alt_index, pairs, kept)
-        | {name: _copy_columns(text, spans[kept]) for name, (text, spans) in (known or {}).items()},
+        | {name: _copy_columns(text, spans[kept]) for name, (text, spans) in known.items()},
         pair_texts={
             key: copy_texts(pairs.text, spans[2 * place], spans[2 * place + 1], is_escaped=key.startswith("hgvs"))
             for place, key in enumerate(PAIR_TEXTS)
-        },
+        }
+        | {name: _copy_columns(text, spans) for name, (text, spans) in known_of_pairs.items()},
     )
 
 
@@ -244,7 +246,7 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
         terms=join([part.terms for part in parts]),
         numbers=join([part.numbers for part in parts], axis=1),
         allele_texts={key: _join_texts([part.allele_texts[key] for part in parts]) for key in parts[0].allele_texts},
-        pair_texts={key: _join_texts([part.pair_texts[key] for part in parts]) for key in PAIR_TEXTS},
+        pair_texts={key: _join_texts([part.pair_texts[key] for part in parts]) for key in parts[0].pair_texts},
     )
 
 

@@ -15,7 +15,7 @@ from annotations.genomics.output.tally import Tally
 from annotations.genomics.output.vcf import VcfWriter
 from annotations.genomics.reference.load import Reference
 from annotations.genomics.request import Receipt, Request
-from annotations.genomics.sources.match import source_fields
+from annotations.genomics.sources.match import info_fields
 from annotations.genomics.vcf.header import annotated_header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.reader import VcfReader
@@ -100,9 +100,10 @@ def _added_lines(reference: Reference) -> tuple[str, ...]:
             f'Source="{source.declaration.title}",Version="{source.version}">'
             for source in reference.sources
             for field in source.declaration.fields
+            if not field.existing
         ),
     )
 
 
 def _replaced(reference: Reference) -> frozenset[str]:
-    return frozenset({"CSQ", *(field.key for field in source_fields(reference.sources))})
+    return frozenset({"CSQ", *(field.key for field in info_fields(reference.sources))})

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, term_names
 from annotations.genomics.output.csq import VARIANT_CLASSES
-from annotations.genomics.output.rows import PAIR_NUMBERS, Rows, Texts, join_rows
+from annotations.genomics.output.rows import PAIR_NUMBERS, PAIR_TEXTS, Rows, Texts, join_rows
 from annotations.genomics.output.tally import lowest_bit, read_decimal
 from annotations.genomics.reference import layout
 from annotations.genomics.reference.load import Reference
@@ -196,12 +196,15 @@ class _Encoder:
         self._names = {name: _reference_text(reference, name) for name in _OF_TRANSCRIPT}
         self._types = dict(zip(self._schema.names, self._schema.types, strict=True))
         self._by_allele: list[str] = []
+        self._by_pair: list[str] = []
         for source in reference.sources:
             for field, column in zip(source.declaration.fields, source.columns, strict=True):
                 if source.declaration.kind is SourceKind.GENE:
                     self._names[field.column] = _dictionary(column.values, column.words()).cast(pa.string())
-                else:
+                elif source.declaration.is_by_allele:
                     self._by_allele.append(field.column)
+                else:
+                    self._by_pair.append(field.column)
         transcripts = reference.transcripts
         self._strand = transcripts["strand"].astype(np.int8)
         self._canonical = (transcripts["flags"] & layout.CANONICAL) != 0
@@ -219,12 +222,18 @@ class _Encoder:
             "hides_more_severe": pa.array(pairs["hides"] == 1),
             "distance": pa.array(pairs["distance"], mask=pairs["distance"] < 0),
             **{name: pa.array(pairs[name], mask=pairs[name] == 0) for name in _NUMBERS},
-            **{name: _plain_text(texts) for name, texts in rows.pair_texts.items()},
+            **{name: _plain_text(rows.pair_texts[name]) for name in PAIR_TEXTS},
+            **self._pair_columns(rows),
             **self._allele_columns(rows, allele),
             **self._term_columns(rows, allele),
             **self._transcript_columns(pairs),
         }
         return pa.record_batch([columns[name] for name in self._schema.names], schema=self._schema)
+
+    def _pair_columns(self, rows: Rows) -> dict[str, Any]:
+        """What sources say of each allele on each transcript."""
+        each = np.arange(rows.terms.size, dtype=np.int32)
+        return {name: _spread_value(rows.pair_texts[name], each, self._types[name]) for name in self._by_pair}
 
     def _allele_columns(self, rows: Rows, allele: Int32s) -> dict[str, Any]:
         find = self._reference.contigs.find

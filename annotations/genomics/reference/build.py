@@ -25,7 +25,8 @@ from annotations.genomics.reference.tables import write_tables
 class BuildInputs:
     """What a reference is made of. codon_tables: contig name -> NCBI number (default 1; 2 for rCRS).
 
-    sources: (name of a declaration, data file), see sources/declaration.py.
+    sources: (name of a declaration, data file), see sources/declaration.py; callables: (name, BED
+    file of what that source could have seen).
     """
 
     name: str
@@ -34,6 +35,7 @@ class BuildInputs:
     genes: Sequence[Path]
     codon_tables: dict[str, int]
     sources: Sequence[tuple[str, Path]] = ()
+    callables: Sequence[tuple[str, Path]] = ()
 
 
 def build_reference(inputs: BuildInputs, folder: Path) -> Path:
@@ -51,7 +53,7 @@ def build_reference(inputs: BuildInputs, folder: Path) -> Path:
         contigs = _write_sequence(inputs, models, beside)
         counts = write_tables(models, contigs, beside)
         manifest.write(beside, inputs.name, inputs.assembly, _describe(inputs, models), contigs, counts)
-        if inputs.sources:
+        if inputs.sources or inputs.callables:
             manifest.add_sources(beside, _compile_sources(inputs, beside))
         _put_in_place(beside, target)
     finally:
@@ -63,7 +65,7 @@ def _compile_sources(inputs: BuildInputs, folder: Path) -> list[dict[str, Any]]:
     from annotations.genomics.reference.load import load_reference  # numba takes a while to import
     from annotations.genomics.sources.compile import compile_sources
 
-    return compile_sources(inputs.sources, load_reference(folder))
+    return compile_sources(inputs.sources, load_reference(folder), inputs.callables)
 
 
 def _put_in_place(beside: Path, target: Path) -> None:

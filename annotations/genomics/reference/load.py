@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from annotations.genomics.errors import AnnotationError
 from annotations.genomics.reference import layout, manifest
 from annotations.genomics.reference.contigs import Contigs
 from annotations.genomics.reference.tables import bin_counts
@@ -65,6 +67,23 @@ class Reference:
         self.sequence_map.madvise(mmap.MADV_DONTNEED)
         for source in self.sources:
             source.mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def with_sources(reference: Reference, names: Sequence[str] | None) -> Reference:
+    """The reference with these of its sources, in its own order; None: with all.
+
+    Raises AnnotationError(source_missing) for one that it does not have.
+    """
+    if names is None:
+        return reference
+    known = [source.declaration.name for source in reference.sources]
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise AnnotationError(
+                "source_missing", f"Reference {reference.name} has no source {name}; it has {listed}.", value=name
+            )
+    return replace(reference, sources=tuple(s for s in reference.sources if s.declaration.name in names))
 
 
 def references_folder() -> Path:

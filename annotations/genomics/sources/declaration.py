@@ -1,24 +1,33 @@
 """What a source is: one small TOML file, read strictly.
 
-title, home, licence        words for people
-kind                        exact (by allele), overlap (by place), gene
+title, home, licence        words for people; a score must name its licence
+kind                        exact (by allele), overlap (by place), gene, score (by allele and transcript or gene)
 version | version_header    its version, or the ##header line of its VCF that says it
-columns                     overlap and gene: names of the file's columns, in order
-join                        gene: the column that holds the gene, called gene_symbol or gene_id
+status                      exact: the key of found, not_seen or not_covered, where a callable file is given
+columns                     overlap, gene and score: names of the file's columns, in order
+separator                   of the columns; a tab unless it is said
+heading                     the first line that is no comment names the columns
+join                        gene and score: the column that holds the gene or transcript, called gene_symbol,
+                            gene_id or transcript_id; a score without it is of the allele alone
+entries                     score: the file is a VCF, and this INFO key holds a list of entries with these columns
 [[fields]]                  what is taken from it:
   key                       name in INFO, capitals; in tables it is in small letters
-  from                      INFO key of the VCF, "ID" for its ID column; or a column
+  from                      INFO key of the VCF, "ID" or "FILTER" for that column of it; or a column
   type                      Integer, Float or String
   description               for the ##INFO line
   by_allele                 exact: the value is a list, one for each ALT (Number=A in effect)
   scale                     numbers are multiplied by it, such as "0.01" for percent
+  words                     what a value becomes, such as a review status its stars; any other is no value
+  optional                  a file without it is not refused; the field is left out then
+  existing                  exact: it goes to CSQ's Existing_variation and has no INFO key
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +37,8 @@ from annotations.genomics.errors import AnnotationError
 
 SHIPPED: Final = Path(__file__).resolve().parent / "declared"
 _KEY: Final = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
+JOINS: Final = ("gene_symbol", "gene_id", "transcript_id")
+_PLACE: Final = ("contig", "pos", "ref", "alt")
 _RESERVED: Final = frozenset({"CSQ", "ANN", "END", "SVLEN", "SVTYPE", "IMPACT", "STRAND", "DISTANCE"})
 
 
@@ -37,6 +48,7 @@ class SourceKind(StrEnum):
     EXACT = "exact"
     OVERLAP = "overlap"
     GENE = "gene"
+    SCORE = "score"
 
 
 class FieldType(StrEnum):
@@ -57,6 +69,9 @@ class Field:
     description: str
     by_allele: bool = False
     scale: Decimal | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+    existing: bool = False
 
     @property
     def column(self) -> str:
@@ -66,7 +81,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A source without its data. name: the file's, without `.toml`."""
+    """A source without its data. name: the file's, without `.toml`. See the top of this module."""
 
     name: str
     title: str
@@ -76,8 +91,19 @@ class Declaration:
     licence: str = ""
     version: str = ""
     version_header: str = ""
+    status: str = ""
     columns: tuple[str, ...] = ()
+    separator: str = "\t"
+    heading: bool = False
     join: str = ""
+    entries: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """The TOML as it was read, for manifests."""
+
+    @property
+    def is_by_allele(self) -> bool:
+        """It says the same of an allele on every transcript."""
+        return self.kind is not SourceKind.GENE and not self.join
 
 
 def find_declaration(name: str) -> Declaration:
@@ -113,7 +139,9 @@ def parse_declaration(name: str, content: dict[str, Any]) -> Declaration:
     try:
         kind = SourceKind(given.pop("kind", ""))
         given["columns"] = tuple(given.get("columns", ()))
-        found = Declaration(name=name, kind=kind, fields=tuple(_parse_field(row) for row in rows), **given)
+        found = Declaration(
+            name=name, kind=kind, fields=tuple(_parse_field(row) for row in rows), content=content, **given
+        )
     except (TypeError, ValueError, AttributeError, InvalidOperation) as error:
         raise malformed(name, str(error)) from None
     _check(found)
@@ -132,24 +160,42 @@ def _parse_field(row: dict[str, Any]) -> Field:
 
 
 def _check(found: Declaration) -> None:
-    needed = {
+    for column in _needed_columns(found):
+        if column not in found.columns:
+            raise malformed(found.name, f"columns lacks {column or 'the one that join names'}")
+    if found.join and found.join not in JOINS:
+        raise malformed(found.name, f"join must be one of {', '.join(JOINS)}")
+    if found.kind is SourceKind.SCORE and not found.licence:
+        raise malformed(found.name, "a score must name its licence")
+    if found.status and (found.kind is not SourceKind.EXACT or not _is_key(found.status)):
+        raise malformed(found.name, "status must be a key of three or more capitals, and only an exact source has it")
+    for item in found.fields:
+        _check_field(found, item)
+
+
+def _needed_columns(found: Declaration) -> tuple[str, ...]:
+    if found.kind is SourceKind.SCORE:
+        place = ("alt",) if found.entries else _PLACE
+        return (*place, found.join) if found.join else place
+    return {
         SourceKind.EXACT: (),
         SourceKind.OVERLAP: ("contig", "start", "end"),
         SourceKind.GENE: (found.join,),
     }[found.kind]
-    for column in needed:
-        if column not in found.columns:
-            raise malformed(found.name, f"columns lacks {column or 'the one that join names'}")
-    if found.kind is SourceKind.GENE and found.join not in ("gene_symbol", "gene_id"):
-        raise malformed(found.name, "join must be gene_symbol or gene_id")
-    for field in found.fields:
-        if not _KEY.fullmatch(field.key) or field.key in _RESERVED:
-            raise malformed(
-                found.name, f"the key {field.key!r} is not three or more capitals, digits and _, or is taken"
-            )
-        if found.columns and field.origin not in found.columns:
-            raise malformed(found.name, f"{field.key} is from {field.origin!r}, which is not among its columns")
-        if field.type is FieldType.STRING and field.scale is not None:
-            raise malformed(found.name, f"{field.key} is text and cannot be scaled")
-        if any(letter in f"{field.description}{found.title}{found.version}" for letter in '"\\\n'):
-            raise malformed(found.name, f"{field.key}: no quotes, backslashes or line ends in descriptions")
+
+
+def _is_key(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None and key not in _RESERVED
+
+
+def _check_field(found: Declaration, item: Field) -> None:
+    if not _is_key(item.key):
+        raise malformed(found.name, f"the key {item.key!r} is not three or more capitals, digits and _, or is taken")
+    if found.columns and item.origin not in found.columns:
+        raise malformed(found.name, f"{item.key} is from {item.origin!r}, which is not among its columns")
+    if item.type is FieldType.STRING and item.scale is not None:
+        raise malformed(found.name, f"{item.key} is text and cannot be scaled")
+    if item.existing and (found.kind is not SourceKind.EXACT or item.type is not FieldType.STRING):
+        raise malformed(found.name, f"{item.key}: only a text of an exact source can be an existing variation")
+    if any(letter in f"{item.description}{found.title}{found.version}" for letter in '"\\\n'):
+        raise malformed(found.name, f"{item.key}: no quotes, backslashes or line ends in descriptions")

@@ -12,21 +12,21 @@ from annotations.genomics.compiled import compiled
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.rows import copy_texts
 from annotations.genomics.sources.declaration import Declaration, Field
-from annotations.genomics.sources.layout import ValueColumn
+from annotations.genomics.sources.layout import Compiled
 from annotations.genomics.sources.normalise import NO_CODE, normalise
-from annotations.genomics.sources.values import binary_array, make_column
+from annotations.genomics.sources.values import LISTS, ColumnMaker, binary_array
 from annotations.genomics.vcf.alleles import info_value
 from annotations.genomics.vcf.limits import Limits
 from annotations.genomics.vcf.parse import Parser
 from annotations.genomics.vcf.reader import VcfReader
-from annotations.genomics.vcf.records import ALT, ID, INFO, Alleles, Bytes, Int32s, Int64s, Records
+from annotations.genomics.vcf.records import ALT, FILTER, ID, INFO, Alleles, Bytes, Int32s, Int64s, Records
 from annotations.genomics.vcf.skips import SKIP_REASONS, Skip
 
 if TYPE_CHECKING:
     from annotations.genomics.reference.load import Reference
 
 _CHUNK: Final = 1 << 14
-_LIMITS: Final = Limits(ratio=1 << 20, records_at_position=1 << 20)
+SOURCE_LIMITS: Final = Limits(ratio=1 << 20, records_at_position=1 << 20)
 """A source is the operator's own choice: its size is not held against it."""
 
 
@@ -115,6 +115,15 @@ def match_exact(arrays: dict[str, Any], normalised: tuple[Int32s, Int64s, Int64s
     return found
 
 
+def field_missing(file: str, origin: str, source: str, key: str) -> AnnotationError:
+    """A file that is not what the declaration says."""
+    return AnnotationError(
+        "source_field_missing",
+        f"{file} has no INFO/{origin}, which source {source} takes {key} from: check that it is the right file.",
+        field=origin,
+    )
+
+
 class _Collector:
     """What a source's files say, chunk after chunk."""
 
@@ -123,26 +132,25 @@ class _Collector:
         self._name = declaration.name
         self._reference = reference
         self.keys: list[tuple[Int32s, Int64s, Int64s]] = []
-        self.parts: list[list[Any]] = [[] for _ in declaration.fields]
+        self.makers = [ColumnMaker(field, is_vcf=True) for field in declaration.fields]
         self.counts = {"records": 0, "alleles": 0}
         self.headers: dict[str, str] = {}
+        self.found: set[str] = set()
 
     def read(self, path: Path) -> None:
         """Add a file. Raises AnnotationError where it is no VCF, or lacks a declared field."""
-        with VcfReader(path, _LIMITS) as reader:
+        with VcfReader(path, SOURCE_LIMITS) as reader:
             header = reader.header
             for line in header.lines:
                 name, _, value = line[2:].partition("=")
                 self.headers.setdefault(name, value)
             for field in self._fields:
-                if field.origin != "ID" and not header.has_info(field.origin):
-                    raise AnnotationError(
-                        "source_field_missing",
-                        f"{path.name} has no INFO/{field.origin}, which source {self._name} takes {field.key} from: "
-                        "check that it is the right file.",
-                        field=field.origin,
-                    )
-            parser = Parser(self._reference, _LIMITS, header.columns, header.is_svlen_first, header.contig_lengths)
+                if not header.has_info(field.origin) and not (field.optional or field.origin in LISTS):
+                    raise field_missing(path.name, field.origin, self._name, field.key)
+                self.found.update({field.key} if header.has_info(field.origin) or field.origin in LISTS else ())
+            parser = Parser(
+                self._reference, SOURCE_LIMITS, header.columns, header.is_svlen_first, header.contig_lengths
+            )
             for chunk in reader.chunks(_CHUNK):
                 self._add(*parser.parse(chunk))
 
@@ -151,48 +159,69 @@ class _Collector:
         kept = np.flatnonzero(code != NO_CODE)
         self.counts["records"] += len(records)
         self.counts["alleles"] += int(kept.size)
-        for skip, count in enumerate(np.bincount(records.skip).tolist()):
-            if skip and count:
-                reason = SKIP_REASONS[Skip(skip)].code
-                self.counts[reason] = self.counts.get(reason, 0) + count
+        count_skips(records, self.counts)
         self.keys.append((contig[kept], start[kept], code[kept]))
         record, alt_index = alleles.record[kept], alleles.alt_index[kept]
-        for field, part in zip(self._fields, self.parts, strict=True):
+        for field, maker in zip(self._fields, self.makers, strict=True):
             texts = copy_texts(records.text, *_spans(records, record, alt_index, field))
-            part.append(binary_array(texts.offsets, texts.data))
+            maker.add(binary_array(texts.offsets, texts.data))
 
 
 def _spans(records: Records, record: Int32s, alt_index: Int32s, field: Field) -> tuple[Int64s, Int64s]:
-    if field.origin == "ID":
-        return records.fields[record, ID], records.fields[record, ID + 1] - 1
+    if field.origin in LISTS:
+        column = ID if field.origin == "ID" else FILTER
+        return records.fields[record, column], records.fields[record, column + 1] - 1
     starts, ends = np.empty(record.size, np.int64), np.empty(record.size, np.int64)
     key = np.frombuffer(f"{field.origin}=".encode(), np.uint8)
     find_values(records.text, records.fields, record, alt_index, key, field.by_allele, starts, ends)
     return starts, ends
 
 
-def compile_exact(
-    declaration: Declaration, paths: Sequence[Path], reference: Reference
-) -> tuple[dict[str, Any], list[ValueColumn], dict[str, int], dict[str, str]]:
-    """(arrays, columns, counts, header lines by name) of a source; layout.py says what they are.
+def sort_alleles(keys: Sequence[tuple[Int32s, Int64s, Int64s]], contigs: int) -> tuple[dict[str, Any], Int64s]:
+    """(arrays, order): all alleles by contig, start and code; order: int64[n], which row stands where.
+
+    Equal ones stay in their order.
+    """
+    contig, start, code = (np.concatenate([part[place] for part in keys]) for place in range(3))
+    order = np.lexsort((code, start, contig))
+    contig = contig[order]
+    rows = np.searchsorted(contig, np.arange(contigs + 1)).astype(np.int64)
+    return {"rows": rows, "start": start[order].astype(np.int32), "code": code[order]}, order
+
+
+def count_skips(records: Records, counts: dict[str, int]) -> None:
+    """Count the records that a source's file has and that cannot be matched, by reason."""
+    for skip, count in enumerate(np.bincount(records.skip).tolist()):
+        if skip and count:
+            reason = SKIP_REASONS[Skip(skip)].code
+            counts[reason] = counts.get(reason, 0) + count
+
+
+def compile_exact(declaration: Declaration, paths: Sequence[Path], reference: Reference) -> Compiled:
+    """Compile a VCF; layout.py says what the arrays are.
 
     An allele that stands twice keeps what its first record says; counts["repeated"] tells how many.
     """
     collector = _Collector(declaration, reference)
     for path in paths:
         collector.read(path)
-    keys = collector.keys or [(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))]
-    contig, start, code = (np.concatenate([part[place] for part in keys]) for place in range(3))
-    order = np.lexsort((code, start, contig))
-    contig, start, code = contig[order], start[order], code[order]
-    is_first = np.ones(order.size, bool)
-    is_first[1:] = (np.diff(contig) != 0) | (np.diff(start) != 0) | (np.diff(code) != 0)
-    order = order[is_first]
+    nothing = (np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))
+    arrays, order = sort_alleles([nothing, *collector.keys], len(reference.contigs))
+    is_first = first_of_each(arrays)
     collector.counts["repeated"] = int((~is_first).sum())
-    rows = np.searchsorted(contig[is_first], np.arange(len(reference.contigs) + 1)).astype(np.int64)
-    arrays = {"rows": rows, "start": start[is_first].astype(np.int32), "code": code[is_first]}
-    columns = []
-    for field, parts in zip(declaration.fields, collector.parts, strict=True):
-        column = make_column(parts, field, is_vcf=True)
-        columns.append(ValueColumn(column.values[order], column.offsets, column.text))
-    return arrays, columns, collector.counts, collector.headers
+    arrays = {
+        "rows": np.concatenate([[0], np.cumsum(is_first)])[arrays["rows"]].astype(np.int64),
+        "start": arrays["start"][is_first],
+        "code": arrays["code"][is_first],
+    }
+    columns = [maker.finish(order[is_first]) for maker in collector.makers]
+    return Compiled(arrays, columns, collector.counts, collector.headers, frozenset(collector.found))
+
+
+def first_of_each(arrays: dict[str, Any]) -> Any:
+    """bool[n]: no row before this one is the same allele."""
+    is_first = np.ones(arrays["start"].size, bool)
+    is_first[1:] = (np.diff(arrays["start"]) != 0) | (np.diff(arrays["code"]) != 0)
+    begins = arrays["rows"][:-1]
+    is_first[begins[begins < is_first.size]] = True
+    return is_first

@@ -7,6 +7,11 @@ overlap  rows        as above
          start, end  int32[n], 0-based and half-open, by start, then end
          reach       int32[n]: the largest end so far on the contig
 gene     nothing of its own: its rows are the reference's transcripts
+score    rows, start, code as in exact, one allele in several rows
+         join        int32[n]: the name that a row is of        } only where the
+         names       int32[transcripts]: each transcript's name } declaration has a join
+exact, with a callable file, disjoint stretches:
+         callable.rows, callable.start, callable.end   as in overlap
 
 For each field k of the declaration a column:
          k.values    int32[n]: which value a row has, -1 for none
@@ -20,7 +25,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +65,17 @@ class Source:
     arrays: dict[str, Any]
     columns: tuple[ValueColumn, ...]
     mapped: mmap.mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a source's files became. found: keys of the fields they hold; headers: ##lines by name."""
+
+    arrays: dict[str, Any]
+    columns: list[ValueColumn]
+    counts: dict[str, int]
+    headers: dict[str, str] = field(default_factory=dict)
+    found: frozenset[str] | None = None
 
 
 def save(folder: Path, arrays: dict[str, Any], columns: list[ValueColumn]) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.reference.fasta import open_by_content
 from annotations.genomics.sources.declaration import Declaration, Field
-from annotations.genomics.sources.layout import ValueColumn
-from annotations.genomics.sources.values import binary_array, make_column
+from annotations.genomics.sources.layout import Compiled, ValueColumn
+from annotations.genomics.sources.values import ColumnMaker
 from annotations.genomics.vcf.records import Bytes, Int32s, Int64s
 
 if TYPE_CHECKING:
     from annotations.genomics.reference.load import Reference
 
+Region = tuple[int, int, int, dict[str, bytes]]
+"""(contig, start, end, the line's cells by column)."""
 JOINED: Final = 16
 """Values of one allele at most; an allele over more regions names the first of them."""
 _AMPERSAND: Final = 38
@@ -103,38 +106,45 @@ def picked_transcripts(pairs: Any, bounds: Int64s, found: Int64s) -> None:
 
 
 def _lines(declaration: Declaration, paths: Sequence[Path]) -> Iterator[dict[str, bytes]]:
+    """Cells by column; "" is the line's own place, for messages."""
     for path in paths:
-        with open_by_content(path) as stream:
-            for number, line in enumerate(stream, 1):
-                if line.startswith((b"#", b"track", b"browser")) or not line.strip():
-                    continue
-                cells = line.rstrip(b"\r\n").split(b"\t")
-                if len(cells) < len(declaration.columns):
-                    raise AnnotationError(
-                        "source_columns",
-                        f"{path.name}, line {number}: {len(cells)} columns, and source {declaration.name} "
-                        f"declares {len(declaration.columns)}.",
-                        line=number,
-                    )
-                yield dict(zip(declaration.columns, cells, strict=False)) | {"": f"{path.name}, line {number}".encode()}
+        yield from read_lines(path, declaration.columns, declaration.name, declaration.separator, declaration.heading)
+
+
+def read_lines(
+    path: Path, columns: Sequence[str], source: str, separator: str = "\t", heading: bool = False
+) -> Iterator[dict[str, bytes]]:
+    """The same of one file. Raises AnnotationError(source_columns) for a line that is too short."""
+    with open_by_content(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.startswith((b"#", b"track", b"browser")) or not line.strip():
+                continue
+            if heading:
+                heading = False
+                continue
+            cells = line.rstrip(b"\r\n").split(separator.encode())
+            if len(cells) < len(columns):
+                raise AnnotationError(
+                    "source_columns",
+                    f"{path.name}, line {number}: {len(cells)} columns, and source {source} declares {len(columns)}.",
+                    line=number,
+                )
+            yield dict(zip(columns, cells, strict=False)) | {"": f"{path.name}, line {number}".encode()}
 
 
 def _columns(fields: Sequence[Field], lines: list[dict[str, bytes]]) -> list[ValueColumn]:
     columns = []
     for field in fields:
-        cells = [line[field.origin] for line in lines]
-        offsets = np.concatenate([[0], np.cumsum([len(cell) for cell in cells])]).astype(np.int64)
-        data = np.frombuffer(b"".join(cells), np.uint8)
-        columns.append(make_column([binary_array(offsets, data)], field, is_vcf=False))
+        maker = ColumnMaker(field, is_vcf=False)
+        maker.add(pa.array([line[field.origin] for line in lines], pa.large_binary()))
+        columns.append(maker.finish())
     return columns
 
 
-def compile_overlap(
-    declaration: Declaration, paths: Sequence[Path], reference: Reference
-) -> tuple[dict[str, Any], list[ValueColumn], dict[str, int]]:
-    """(arrays, columns, counts). Lines on contigs that the reference lacks are counted and left out."""
+def read_regions(lines: Iterable[dict[str, bytes]], reference: Reference) -> tuple[list[Region], int]:
+    """(regions by contig, start and end; lines on contigs that the reference lacks)."""
     kept, rest = [], 0
-    for line in _lines(declaration, paths):
+    for line in lines:
         contig = reference.contigs.find(line["contig"].decode("utf-8", "replace"))
         if contig < 0:
             rest += 1
@@ -143,6 +153,12 @@ def compile_overlap(
             raise AnnotationError("source_place", f"{line[''].decode()}: start and end are no stretch of a contig.")
         kept.append((contig, int(line["start"]), int(line["end"]), line))
     kept.sort(key=lambda row: row[:3])
+    return kept, rest
+
+
+def compile_overlap(declaration: Declaration, paths: Sequence[Path], reference: Reference) -> Compiled:
+    """Compile regions. Lines on contigs that the reference lacks are counted and left out."""
+    kept, rest = read_regions(_lines(declaration, paths), reference)
     contigs = np.array([row[0] for row in kept], np.int32)
     end = np.array([row[2] for row in kept], np.int32)
     rows = np.searchsorted(contigs, np.arange(len(reference.contigs) + 1)).astype(np.int64)
@@ -151,13 +167,11 @@ def compile_overlap(
         reach[first:stop] = np.maximum.accumulate(end[first:stop])
     arrays = {"rows": rows, "start": np.array([row[1] for row in kept], np.int32), "end": end, "reach": reach}
     counts = {"regions": len(kept), "unknown_contig": rest}
-    return arrays, _columns(declaration.fields, [row[3] for row in kept]), counts
+    return Compiled(arrays, _columns(declaration.fields, [row[3] for row in kept]), counts)
 
 
-def compile_gene(
-    declaration: Declaration, paths: Sequence[Path], reference: Reference
-) -> tuple[dict[str, Any], list[ValueColumn], dict[str, int]]:
-    """(no arrays, columns by transcript, counts). A gene that stands twice keeps its first line."""
+def compile_gene(declaration: Declaration, paths: Sequence[Path], reference: Reference) -> Compiled:
+    """Compile a table of genes; its columns are by transcript. A gene that stands twice keeps its first line."""
     lines = list(_lines(declaration, paths))
     places: dict[bytes, int] = {}
     for number, line in enumerate(lines):
@@ -169,4 +183,4 @@ def compile_gene(
         values = np.where(at >= 0, column.values[at], -1) if column.values.size else np.full(at.size, -1)
         columns.append(ValueColumn(values.astype(np.int32), column.offsets, column.text))
     matched = {name for name in names if name in places}
-    return {}, columns, {"genes": len(places), "genes_matched": len(matched)}
+    return Compiled({}, columns, {"genes": len(places), "genes_matched": len(matched)})

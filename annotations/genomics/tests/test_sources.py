@@ -7,96 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pysam
 import pytest
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.pipeline import annotate
 from annotations.genomics.reference.build import BuildInputs, build_reference
-from annotations.genomics.request import Request
 from annotations.genomics.sources.declaration import SHIPPED, Field, FieldType, find_declaration
 from annotations.genomics.sources.values import safe_value
-from annotations.genomics.tests.made import simple_gene, unpack_gzip, vcf_text
+from annotations.genomics.tests.made import unpack_gzip
+from annotations.genomics.tests.made_sources import DECLARED, SEQUENCE, build, infos, query, run, source_line
 
 GIVEN = Path(__file__).resolve().parents[3] / "reference"
-# A homopolymer (places 9 to 13), a repeat of CA (20 to 27), then a gene.
-SEQUENCE = "ACGTACGGTAAAAACGTGGCACACACAGTCCGATTGACCTGAAGTTCCGTATGC" + "GATTACAGCT" * 15
-OTHER = "TTGACCATGCATTTGGCATC" * 5
-DECLARED = """
-title = "Made"
-version = "7"
-kind = "exact"
-
-[[fields]]
-key = "MADE_AF"
-from = "AF"
-type = "Float"
-by_allele = true
-scale = "0.01"
-description = "made"
-
-[[fields]]
-key = "MADE_NAME"
-from = "NAME"
-type = "String"
-description = "made"
-
-[[fields]]
-key = "MADE_COUNT"
-from = "AC"
-type = "Integer"
-by_allele = true
-description = "made"
-"""
-INFO = [
-    f'##INFO=<ID={key},Number={number},Type=String,Description="made">'
-    for key, number in (("AF", "A"), ("NAME", "."), ("AC", "A"))
-]
-
-
-def query(text: str) -> Any:
-    return duckdb.sql(text)
-
-
-def build(
-    folder: Path, records: list[str], *, declared: str = DECLARED, name: str = "made", more: list[Any] | None = None
-) -> Path:
-    """A reference of two contigs with a source of these records."""
-    folder.mkdir(exist_ok=True)
-    (folder / "sequence.fa").write_text(f">1\n{SEQUENCE}\n>2\n{OTHER}\n")
-    (folder / "genes.gff3").write_text("\n".join(["##gff-version 3", *simple_gene("1", 101, 160)]) + "\n")
-    (folder / "made.toml").write_text(declared)
-    (folder / "made.vcf").write_text(vcf_text(records, header=INFO))
-    sources = [(str(folder / "made.toml"), folder / "made.vcf"), *(more or [])]
-    inputs = BuildInputs(name, "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {}, sources)
-    return build_reference(inputs, folder / "references")
-
-
-def source_line(pos: int, ref: str, alt: str, info: str = "AF=50;NAME=x;AC=3", contig: str = "1") -> str:
-    return f"{contig}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t{info}"
-
-
-def run(reference: Path, records: list[str], folder: Path, **options: Any) -> dict[str, Path]:
-    folder.mkdir(exist_ok=True)
-    (folder / "input.vcf").write_text(vcf_text(records, header=options.pop("header", [])))
-    files: dict[str, Any] = {
-        "output": folder / "out.vcf.gz", "tsv": folder / "out.tsv", "parquet": folder / "out.parquet",
-        "summary": folder / "out.json",
-    }  # fmt: skip
-    annotate(Request(folder / "input.vcf", reference, **files, **options))
-    return files
-
-
-def infos(files: dict[str, Path]) -> list[dict[str, str]]:
-    """INFO of each record; a key that stands twice fails."""
-    found = []
-    for line in unpack_gzip(files["output"].read_bytes()).decode().splitlines():
-        if not line.startswith("#"):
-            items = [item.partition("=")[::2] for item in line.split("\t")[7].split(";")]
-            assert len(dict(items)) == len(items)
-            found.append(dict(items))
-    return found
 
 
 def look_up(folder: Path, source: list[str], asked: list[str], key: str = "MADE_AF") -> list[str]:
