@@ -26,6 +26,8 @@ SUBJECTS = {
     "identity_linked": "A way to sign in was added to your GAS account",
     "identity_unlinked": "A way to sign in was removed from your GAS account",
     "password_changed": "Your GAS password was changed",
+    "second_factor_added": "A second factor was added to your GAS account",
+    "second_factor_off": "The second factor of your GAS account is off",
     "payment_failed": "A payment for GAS Premium failed",
     "payment_reminder": "GAS Premium ends soon: a payment is missing",
     "premium_ended": "GAS Premium has ended",

@@ -11,6 +11,7 @@ import contextlib
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -84,6 +85,7 @@ APPEND_SLASH = True
 INSTALLED_APPS = [
     "django_otp",  # before accounts, which takes these apps' pages out of the admin
     "django_otp.plugins.otp_totp",
+    "django_otp_webauthn",
     "social_django",
     "gas",
     "accounts",
@@ -212,8 +214,9 @@ DATABASES = {"default": _database()}
 
 # --- Accounts ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-# W004 asks for unique=True on the address; the constraint on its lower case is stricter.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+# W004 asks for unique=True on the address; the constraint on its lower case is stricter. E031 refuses plain http
+# elsewhere than on this machine: browsers make no passkeys there, and the pages offer none.
+SILENCED_SYSTEM_CHECKS = ["auth.W004", "otp_webauthn.E031"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -228,6 +231,10 @@ SESSION_IDLE_HOURS = env.number(
     "GAS_SESSION_IDLE_HOURS", 72, "A browser that was away for longer is signed out, in hours.", minimum=0.1
 )
 OTP_TOTP_ISSUER = "GAS"
+OTP_WEBAUTHN_RP_NAME = "GAS"
+OTP_WEBAUTHN_RP_ID = urlsplit(BASE_URL).hostname or "localhost"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = ["/".join(BASE_URL.split("/")[:3])]
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False  # a second factor, beside the password or the provider
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 DEMO_ACCOUNT = "accounts.demo.ensure_demo_account"  # makes it; called at the start of the local profile
 REGISTRATION_HOURS = env.integer(

@@ -16,6 +16,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
+from django_otp_webauthn.models import WebAuthnCredential
 from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
@@ -71,6 +72,9 @@ SIGNED_IN = {
     "accounts:second_factor_set_up",
     "accounts:second_factor_picture",
     "accounts:second_factor_codes",
+    "accounts:passkey_ask",
+    "accounts:passkey_begin",
+    "accounts:passkey_add",
     "accounts:second_factor_off",
     "accounts:sessions_end_others",
     "accounts:token_make",
@@ -97,7 +101,7 @@ PROGRAMS = {
     "api:cancel",
     "api:file",
 }
-OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id"}
+OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id", "passkey_id"}
 CSRF_EXEMPT = {"accounts:billing_webhook"} | PROGRAMS  # no cookie counts there
 
 
@@ -179,6 +183,7 @@ def belongings(owner: User) -> dict[str, Any]:
         "token_id": token.pk,
         "identity_id": identity.pk,
         "takeout_id": takeout.pk,
+        "passkey_id": WebAuthnCredential.objects.create(user=owner, name="a", credential_id=b"1", public_key=b"1").pk,
         "kind": "vcf",
     }
 

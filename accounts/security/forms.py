@@ -33,6 +33,19 @@ class FirstCodeForm(CodeForm):
         self.fields["code"].help_text = "The six digits that your app shows now."
 
 
+class PasskeyForm(forms.Form):
+    """A passkey that the script has had the browser make."""
+
+    name = forms.CharField(
+        label="Name of the passkey",
+        max_length=64,
+        initial="Passkey",
+        help_text="Where it is kept: this phone, the key on your ring.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    answer = forms.CharField(widget=forms.HiddenInput)
+
+
 class ProveForm(forms.Form):
     """The password once more."""
 

@@ -1,4 +1,4 @@
-"""The second factor: a code from a device, or a recovery code once; one middleware for all ways in.
+"""The second factor: a code from an app, a passkey, or a recovery code once; one middleware for all ways in.
 
 `User.second_factor` names the factor of now, None without one. A session that has passed it keeps
 that name; so setting up a new factor sends every other session through it again.
@@ -18,10 +18,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts.models import User
 from accounts.security.models import RecoveryCode
-from gas import audit
+from gas import audit, outbox
 
 View = Callable[[HttpRequest], HttpResponseBase]
 PASSED = "second_factor"  # in the session: the factor that was passed
@@ -31,9 +32,17 @@ OPEN_VIEWS = frozenset(
     {
         "accounts:prove",
         "accounts:second_factor",
+        "accounts:passkey_ask",
+        "accounts:sign_out",
+    }
+)
+# And while there is no factor yet, what sets one up; afterwards these wait for the factor as all else does.
+SET_UP_VIEWS = frozenset(
+    {
         "accounts:second_factor_set_up",
         "accounts:second_factor_picture",
-        "accounts:sign_out",
+        "accounts:passkey_begin",
+        "accounts:passkey_add",
     }
 )
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
@@ -47,7 +56,7 @@ def required(get_response: View) -> View:
 
     def process_view(request: HttpRequest, *_: object) -> HttpResponseBase | None:
         user = request.user
-        if not isinstance(user, User) or has_passed(request, user) or _is_open(request):
+        if not isinstance(user, User) or has_passed(request, user) or _is_open(request, user):
             return None
         target = "accounts:second_factor" if user.second_factor else "accounts:second_factor_set_up"
         response = redirect(target)
@@ -59,9 +68,10 @@ def required(get_response: View) -> View:
     return middleware
 
 
-def _is_open(request: HttpRequest) -> bool:
+def _is_open(request: HttpRequest, user: User) -> bool:
     match = request.resolver_match
-    return request.path_info in OPEN_PATHS or (match is not None and match.view_name in OPEN_VIEWS)
+    open_views = OPEN_VIEWS | SET_UP_VIEWS if user.second_factor is None else OPEN_VIEWS
+    return request.path_info in OPEN_PATHS or (match is not None and match.view_name in open_views)
 
 
 def has_passed(request: HttpRequest, user: User) -> bool:
@@ -89,20 +99,39 @@ def secret_of(device: TOTPDevice) -> str:
 
 
 def finish(request: HttpRequest, user: User, code: str) -> list[str] | None:
-    """Turn the factor on if the code is right; the recovery codes, to be shown once. None: wrong code."""
+    """Take the app on if its code is right; what `enrol` gives. None: wrong code."""
     with transaction.atomic():
         device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
         if device is not None and device.verify_token(code):
             TOTPDevice.objects.filter(user=user, confirmed=True).delete()
             device.confirmed = True
             device.save(update_fields=["confirmed"])
-            factor = uuid4()
-            User.objects.filter(pk=user.pk).update(second_factor=factor)
-            codes = _new_codes(user)
-            audit.record("second_factor.on", user, f"user:{user.pk}")
-            request.session[PASSED] = str(factor)
-            return codes
+            return enrol(request, user)
     return None
+
+
+def enrol(request: HttpRequest, user: User) -> list[str]:
+    """A device was added, in the caller's transaction. The recovery codes, to be shown once, if it is the first."""
+    owner = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if owner.second_factor is not None:
+        audit.record("second_factor.device_added", owner, f"user:{owner.pk}")
+        _promise_mail("second_factor_added", owner)
+        return []
+    owner.second_factor = uuid4()
+    owner.save(update_fields=["second_factor"])
+    audit.record("second_factor.on", owner, f"user:{owner.pk}")
+    _promise_mail("second_factor_added", owner)
+    request.session[PASSED] = str(owner.second_factor)
+    return _new_codes(owner)
+
+
+def has_app(user: User) -> bool:
+    """An app is one of the user's devices."""
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
+
+
+def _promise_mail(template: str, user: User) -> None:
+    outbox.promise("accounts.mail", f"{template}:{user.pk}:{uuid4()}", {"template": template, "user": str(user.pk)})
 
 
 def new_codes(user: User) -> list[str]:
@@ -131,14 +160,19 @@ def passes(request: HttpRequest, user: User, code: str) -> bool:
     if user.second_factor is None:
         return False
     if _device_accepts(user, code):
-        audit.record("second_factor.passed", user, f"user:{user.pk}")
+        note_passed(request, user, "second_factor.passed")
     elif RecoveryCode.objects.filter(user=user, digest=_digest(code)).delete()[0]:
-        audit.record("second_factor.passed_by_recovery_code", user, f"user:{user.pk}")
+        note_passed(request, user, "second_factor.passed_by_recovery_code")
     else:
         return False
+    return True
+
+
+def note_passed(request: HttpRequest, user: User, action: str) -> None:
+    """This session has passed, under a new key."""
+    audit.record(action, user, f"user:{user.pk}")
     request.session.cycle_key()
     request.session[PASSED] = str(user.second_factor)
-    return True
 
 
 def _device_accepts(user: User, code: str) -> bool:
@@ -155,9 +189,18 @@ def turn_off(user: User) -> None:
     """Back to the password alone; staff cannot work without a factor and are asked to set up a new one."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user).delete()
+        WebAuthnCredential.objects.filter(user=user).delete()
         RecoveryCode.objects.filter(user=user).delete()
-        User.objects.filter(pk=user.pk).update(second_factor=None)
-        audit.record("second_factor.off", user, f"user:{user.pk}")
+        if User.objects.filter(pk=user.pk, second_factor__isnull=False).update(second_factor=None):
+            audit.record("second_factor.off", user, f"user:{user.pk}")
+            _promise_mail("second_factor_off", user)
+
+
+def forget_device(user: User) -> None:
+    """A device was taken away, in the caller's transaction."""
+    audit.record("second_factor.device_removed", user, f"user:{user.pk}")
+    if not has_app(user) and not WebAuthnCredential.objects.filter(user=user).exists():
+        turn_off(user)
 
 
 def codes_left(user: User) -> int:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 from uuid import UUID
 
 import segno
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from social_django.models import UserSocialAuth
 
 from accounts.access import signed_in
-from accounts.security import fresh, second_factor, sessions, tokens
-from accounts.security.forms import CodeForm, FirstCodeForm, ProveForm, TokenForm
+from accounts.models import User
+from accounts.security import fresh, passkeys, second_factor, sessions, tokens
+from accounts.security.forms import CodeForm, FirstCodeForm, PasskeyForm, ProveForm, TokenForm
 
 
 def _way_back(request: HttpRequest) -> str:
@@ -48,6 +51,10 @@ def security(request: HttpRequest) -> HttpResponse:
         "linkable": {name: title for name, title in settings.IDENTITY_PROVIDERS.items() if name not in taken},
         "sessions": listed,
         "codes_left": second_factor.codes_left(user),
+        "has_app": second_factor.has_app(user),
+        "passkeys": passkeys.of(user),
+        "passkeys_offered": passkeys.are_offered(),
+        "passkey_form": PasskeyForm(),
         "tokens": tokens.working(user),
         "token_form": TokenForm(),
     }
@@ -72,39 +79,101 @@ def prove(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
-    """The question for the second factor, whatever way somebody came in."""
+    """The question for the second factor, whatever way somebody came in: a code, or what the passkey signed."""
     user = signed_in(request)
     if second_factor.has_passed(request, user):
         return redirect(_way_back(request))
     if user.second_factor is None:
         return redirect("accounts:second_factor_set_up")
-    form = CodeForm(request.POST or None)
+    answer = request.POST.get("answer", "")
+    form = CodeForm(None if answer else request.POST or None)
+    if answer and passkeys.passes(request, user, answer):
+        return redirect(_way_back(request))
     if form.is_valid():
         if second_factor.passes(request, user, form.cleaned_data["code"]):
             return redirect(_way_back(request))
         form.add_error(
             "code", "This code does not fit. Wait for the next one; after a few wrong codes there is a pause."
         )
-    context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
+    context = {
+        "form": form,
+        "next": request.POST.get("next") or request.GET.get("next", ""),
+        "has_app": second_factor.has_app(user),
+        "has_passkey": passkeys.are_offered() and bool(passkeys.of(user)),
+        "refused": bool(answer),
+    }
     return render(request, "accounts/security/ask.html", context)
+
+
+@login_required
+@require_POST
+def ask_passkey(request: HttpRequest) -> HttpResponse:
+    """The challenge that a passkey answers, for the script."""
+    return JsonResponse(passkeys.begin_asking(request, signed_in(request)))
 
 
 @fresh.proof_required
 @require_http_methods(["GET", "POST"])
 def set_up(request: HttpRequest) -> HttpResponse:
-    """Turn the second factor on: a picture, a first code, the recovery codes."""
+    """Add an app: a picture, a first code; with the first device the recovery codes. Or go for a passkey."""
     user = signed_in(request)
-    if user.second_factor is not None:
+    if second_factor.has_app(user):
         return redirect("accounts:security")
     device = second_factor.begin(user)
     form = FirstCodeForm(request.POST or None)
     if form.is_valid():
         codes = second_factor.finish(request, user, form.cleaned_data["code"])
         if codes is not None:
-            return render(request, "accounts/security/codes.html", {"codes": codes, "is_new": True})
+            return _device_added(request, codes)
         form.add_error("code", "This code does not fit. Check that the clock of your device is right.")
+    return render(request, "accounts/security/set_up.html", _set_up_context(user, device, form))
+
+
+def _set_up_context(user: User, device: TOTPDevice, form: FirstCodeForm) -> dict[str, Any]:
     context = {"form": form, "secret": second_factor.secret_of(device)}
-    return render(request, "accounts/security/set_up.html", context)
+    return context | {"passkey_form": PasskeyForm(), "passkeys_offered": passkeys.are_offered()}
+
+
+def _device_added(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    """The recovery codes once with the first device; afterwards the list of devices."""
+    if codes:
+        return render(request, "accounts/security/codes.html", {"codes": codes, "is_new": True})
+    messages.success(request, "The second factor has another device.")
+    return redirect("accounts:security")
+
+
+@fresh.proof_required
+@require_POST
+def begin_passkey(request: HttpRequest) -> HttpResponse:
+    """What the browser needs to make a passkey, for the script."""
+    if not passkeys.are_offered():
+        raise Http404
+    return JsonResponse(passkeys.begin_adding(request, signed_in(request)))
+
+
+@fresh.proof_required
+@require_POST
+def add_passkey(request: HttpRequest) -> HttpResponse:
+    """Keep a passkey that the browser has made."""
+    user = signed_in(request)
+    form = PasskeyForm(request.POST)
+    try:
+        if form.is_valid():
+            return _device_added(request, passkeys.add(request, user, **form.cleaned_data))
+        messages.error(request, "Give the passkey a name, and let the browser make it.")
+    except passkeys.PasskeyError as error:
+        messages.error(request, str(error))
+    return redirect("accounts:security" if user.second_factor else "accounts:second_factor_set_up")
+
+
+@fresh.proof_required
+@require_POST
+def remove_passkey(request: HttpRequest, passkey_id: int) -> HttpResponse:
+    """Take a passkey away."""
+    if not passkeys.remove(signed_in(request), passkey_id):
+        raise Http404
+    messages.success(request, "The passkey is removed.")
+    return redirect("accounts:security")
 
 
 @fresh.proof_required
@@ -112,7 +181,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 def picture(request: HttpRequest) -> HttpResponse:
     """The picture that the app reads; a file of its own, because pages hold nothing inline."""
     user = signed_in(request)
-    if user.second_factor is not None:
+    if second_factor.has_app(user):
         raise Http404
     code = segno.make(second_factor.address_of(second_factor.begin(user)), error="m")
     drawn = BytesIO()

@@ -13,7 +13,7 @@ from accounts.security import fresh
 from accounts.tests.conftest import PASSWORD, link_in, sent_mails
 from tests_e2e.emulators.github import GitHubDouble
 from tests_e2e.emulators.loopback import LoopbackServer
-from tests_e2e.emulators.oidc import CLIENT_ID, CLIENT_SECRET, Bend, HostileProvider, Person
+from tests_e2e.emulators.oidc import CLIENT_ID, CLIENT_SECRET, Bend, HostileProvider, Person, run_friendly_provider
 
 pytestmark = pytest.mark.django_db
 CONSENT = {"name": "Ann", "institution": "", "consent": "on"}
@@ -87,6 +87,18 @@ def test_a_new_person_with_a_proved_address_agrees_and_is_in(client: Client, pro
     assert Consent.objects.get().user == user
     kept = UserSocialAuth.objects.get()
     assert (kept.provider, kept.uid, kept.extra_data) == ("oidc", "person-1", {})
+
+
+def test_a_provider_made_by_others_is_understood(client: Client, settings, provider: HostileProvider):
+    with run_friendly_provider(Person(subject="person-2", email="ben@example.org")) as address:
+        settings.SOCIAL_AUTH_OIDC_OIDC_ENDPOINT = address
+        begun = client.post("/accounts/with/oidc/").headers["Location"]
+        assert begun.startswith(address)
+        there = requests.post(begun, data={"sub": "person-2"}, allow_redirects=False, timeout=5)
+        back = urlsplit(there.headers["Location"])
+        assert client.get(f"{back.path}?{back.query}").headers["Location"] == "/accounts/with/welcome/"
+    client.post("/accounts/with/welcome/", CONSENT)
+    assert User.objects.get().email == "ben@example.org"
 
 
 def test_the_same_identity_signs_in_again_even_under_another_address(client: Client, provider: HostileProvider):
