@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from annotations import uploads, views
+from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
 from annotations.pictures import views as pictures
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("references/<str:name>/aliases.tsv", genome_browser.reference_aliases, name="reference_aliases"),
     path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
+    *explorer.urlpatterns,
     path("uploads/", uploads.upload_create, name="upload_create"),
     path("uploads/<uuid:upload_id>/content", uploads.upload_content, name="upload_content"),
 ]

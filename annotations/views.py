@@ -16,6 +16,7 @@ from accounts import plans
 from accounts.access import confirmed_required, signed_in
 from annotations import access, downloads, estimate, failures, submission, summaries, timeline, transitions
 from annotations.allowance import allowance_of
+from annotations.explorer import files as explorer_files
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.genome_browser.features import is_browsable
 from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
@@ -147,6 +148,7 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
+        explorer_files.prepare(job.result)  # before somebody asks for the table
         context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
         context["plots"] = draw_plots(job.result.summary)
         context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())

@@ -185,6 +185,7 @@ def belongings(owner: User) -> dict[str, Any]:
         "takeout_id": takeout.pk,
         "passkey_id": WebAuthnCredential.objects.create(user=owner, name="a", credential_id=b"1", public_key=b"1").pk,
         "kind": "vcf",
+        "allele": 0,
     }
 
 

@@ -13,9 +13,11 @@ from annotations.genomics.output.tables import SCHEMA
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SOURCES = [
-    pa.field("KGP_AF", pa.float64()),
-    pa.field("CLNSIG", _TEXT),
-    pa.field("GNOMAD_PLI", pa.float64()),
+    pa.field("kgp_af", pa.float64()),
+    pa.field("clinvar_clnsig", _TEXT),
+    pa.field("gnomad_e_af", pa.float64()),
+    pa.field("gnomad_e_status", _TEXT),
+    pa.field("gnomad_pli", pa.float64()),
 ]
 
 

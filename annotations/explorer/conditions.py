@@ -1,0 +1,165 @@
+"""Filters as SQL over the view `alleles`: fixed texts, with every value a bound parameter.
+
+Names of columns come from the file's own schema, never from a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from annotations.explorer.filters import Region
+from annotations.explorer.presets import PRESETS
+from annotations.genomics.reference.aliases import spellings
+
+CLINVAR: Final = "clinvar_clnsig"
+_FREQUENCY: Final = re.compile(r"[a-z0-9_]+_af")
+_STATUS: Final = "_status"
+_RSID: Final = re.compile(r"rs\d+", re.IGNORECASE)
+_NAME_COLUMNS: Final = {"c": "hgvsc", "n": "hgvsc", "p": "hgvsp", "g": "hgvsg", "m": "hgvsg"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Part of a WHERE: its text and what is bound to it, in order."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+def both(conditions: Iterable[Condition]) -> Condition:
+    """All of them; what is always true where there are none."""
+    parts = list(conditions)
+    sql = " AND ".join(f"({part.sql})" for part in parts) or "true"
+    return Condition(sql, tuple(value for part in parts for value in part.parameters))
+
+
+def either(conditions: Iterable[Condition]) -> Condition:
+    """At least one of several."""
+    parts = list(conditions)
+    return Condition(
+        " OR ".join(f"({part.sql})" for part in parts), tuple(value for part in parts for value in part.parameters)
+    )
+
+
+def quoted(column: str) -> str:
+    """A column's name in SQL."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def frequency_columns(columns: Mapping[str, str]) -> list[str]:
+    """Columns that hold an allele's frequency in a whole source, not in one of its populations."""
+    return [name for name, kind in columns.items() if _FREQUENCY.fullmatch(name) and kind == "DOUBLE"]
+
+
+def frequency_sql(columns: Mapping[str, str]) -> str:
+    """The highest frequency that any source gives, NULL where none knows the allele."""
+    names = [quoted(name) for name in frequency_columns(columns)]
+    return f"greatest({', '.join(names)})" if names else "CAST(NULL AS DOUBLE)"
+
+
+def conditions_of(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Condition]:
+    """A condition for each filter that is set, by the filter's name; a preset's are named `preset.…`."""
+    found = _conditions(values, columns)
+    if preset := PRESETS.get(values.get("preset", "")):
+        of_preset = _conditions({"by": values.get("by", "")} | preset.values, columns)
+        found |= {f"preset.{name}": condition for name, condition in of_preset.items()}
+    return found
+
+
+def _conditions(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Condition]:
+    is_picked = values.get("by") == "picked"
+    found: dict[str, Condition] = {}
+    for name, value in values.items():
+        match name:
+            case "q":
+                found[name] = _search(value.strip())
+            case "gene":
+                found[name] = _genes(value)
+            case "region":
+                found[name] = either(_region(region) for region in value)
+            case "impact":
+                found[name] = _one_of("impact" if is_picked else "worst_impact", value)
+            case "consequence":
+                found[name] = _picked_term(value) if is_picked else _one_of("worst_consequence", value)
+            case "clinvar":
+                found[name] = _one_of(CLINVAR, value) if CLINVAR in columns else Condition("false")
+            case "af_below":
+                found[name] = Condition(f"coalesce({frequency_sql(columns)}, 0) < ?", (value,))
+            case "af_unknown":
+                found[name] = _known(value, columns)
+            case "class":
+                found[name] = _one_of("variant_class", value)
+            case "filter":
+                found[name] = _one_of("filter", value)
+            case "qual_min":
+                found[name] = Condition("qual >= ?", (value,))
+    return found
+
+
+def _one_of(column: str, values: Iterable[str]) -> Condition:
+    """The column has one of the values; "." stands for none."""
+    words = [value for value in values if value != "."]
+    parts = [Condition(f"{quoted(column)} IN ({', '.join('?' * len(words))})", tuple(words))] if words else []
+    if "." in values:
+        parts.append(Condition(f"{quoted(column)} IS NULL"))
+    return either(parts)
+
+
+def _picked_term(terms: tuple[str, ...]) -> Condition:
+    """The picked transcript has one of the terms, be it the most severe or not."""
+    return Condition("regexp_matches(consequence, ?)", (f"(^|&)({'|'.join(map(re.escape, terms))})($|&)",))
+
+
+def _genes(names: tuple[str, ...]) -> Condition:
+    """One of an allele's genes, whichever its picked transcript has, by symbol or id, in any case."""
+    upper = [name.upper() for name in names]
+    plain = [name.partition(".")[0] for name in upper]
+    marks = ", ".join("?" * len(upper))
+    pattern = f"(^|,)({'|'.join(re.escape(name) for name in upper)})($|,)"
+    return Condition(
+        f"upper(gene_symbol) IN ({marks}) OR split_part(upper(gene_id), '.', 1) IN ({marks}) "
+        "OR (other_genes IS NOT NULL AND regexp_matches(upper(other_genes), ?))",
+        (*upper, *plain, pattern),
+    )
+
+
+def _region(region: Region) -> Condition:
+    """REF touches the region; the contig goes by any of its spellings."""
+    names = spellings(region.contig)
+    marks = ", ".join("?" * len(names))
+    return Condition(
+        f"contig IN ({marks}) AND pos <= ? AND pos + greatest(length(ref), 1) > ?", (*names, region.last, region.first)
+    )
+
+
+def _known(choice: str, columns: Mapping[str, str]) -> Condition:
+    """Not only rare, but known to be: a frequency was found, or a source that covers the place saw none."""
+    is_found = Condition(f"{frequency_sql(columns)} IS NOT NULL")
+    states = [name for name in columns if name.endswith(_STATUS) and f"{name.removesuffix(_STATUS)}_af" in columns]
+    if choice == "found" or not states:
+        return is_found
+    return either([is_found, *(Condition(f"{quoted(name)} = 'not_seen'") for name in states)])
+
+
+def _search(text: str) -> Condition:
+    """By what the text looks like: an rsID, an HGVS name, or the name of a gene or transcript."""
+    if _RSID.fullmatch(text):
+        return Condition("regexp_matches(id, ?)", (f"(?i)(^|[;,]){text}($|[;,])",))
+    accession, _, name = text.rpartition(":")
+    kind = name[:1].lower() if name[1:2] == "." else ""
+    if kind in _NAME_COLUMNS:
+        column = _NAME_COLUMNS[kind]
+        parts = [Condition(f"contains({column}, ?)", (text if accession else f":{name}",))]
+        if accession and kind in "cnp":  # the name may be on a transcript that was not picked
+            of_rows = f"SELECT allele_row FROM rows WHERE {column} = ?"  # noqa: S608 - column is one of ours
+            parts.append(Condition(f"allele_row IN ({of_rows})", (text,)))
+        return either(parts)
+    upper = text.upper()
+    return Condition(
+        "starts_with(upper(gene_symbol), ?) OR starts_with(upper(gene_id), ?) OR starts_with(upper(transcript_id), ?) "
+        "OR starts_with(upper(protein_id), ?) OR upper(id) = ?",
+        (upper,) * 5,
+    )

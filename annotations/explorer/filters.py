@@ -1,0 +1,149 @@
+"""The filters of the table as its address says them: the only way from a request to a question.
+
+A name that is not a field here is ignored; a value that does not fit is an error at its field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.http import QueryDict
+
+from annotations.explorer.presets import PRESETS
+from annotations.genomics.consequence.terms import IMPACTS, TERMS
+from annotations.genomics.output.csq import VARIANT_CLASSES
+
+MAX_WORDS: Final = 2000  # genes in a pasted list
+MAX_CHOICES: Final = 100
+AF_UNKNOWN: Final = (
+    ("", "Keep what no source has seen"),
+    ("covered", "Drop what no source could have seen"),
+    ("found", "Only with a known frequency"),
+)
+BY: Final = (("", "Most severe transcript"), ("picked", "Picked transcript"))
+_REGION: Final = re.compile(r"(?P<contig>[^:\s]+)(?::(?P<first>[\d,_]+)(?:-(?P<last>[\d,_]+))?)?")
+
+
+@dataclass(frozen=True)
+class Region:
+    """Places first to last of a contig, 1-based and inclusive as people write them."""
+
+    contig: str
+    first: int
+    last: int
+
+
+class WordsInput(forms.TextInput):
+    """A list: the key repeated, or words separated by commas, semicolons or blanks."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:
+        """All values of the key as one text."""
+        return " ".join(data.getlist(name))
+
+
+class WordsField(forms.CharField):
+    """A tuple of words."""
+
+    widget = WordsInput
+
+    def clean(self, value: Any) -> Any:
+        """The words; refuses too many."""
+        words = tuple(dict.fromkeys(re.split(r"[\s,;]+", super().clean(value)))) if value else ()
+        words = tuple(word for word in words if word)
+        if len(words) > MAX_WORDS:
+            raise forms.ValidationError(
+                f"That are {len(words):,} names; up to {MAX_WORDS:,} can be looked for at once."
+            )
+        return words
+
+
+class RegionsField(WordsField):
+    """A tuple of regions such as chr19:1,000-2,000, chr19:500 or chrM, separated by blanks or semicolons."""
+
+    def clean(self, value: Any) -> Any:
+        """The regions. Raises where one cannot be read."""
+        return tuple(self._read(word) for word in re.split(r"[\s;]+", forms.CharField.clean(self, value)) if word)
+
+    @staticmethod
+    def _read(word: str) -> Region:
+        found = _REGION.fullmatch(word)
+        digits = [re.sub(r"[,_]", "", found[name] or "") for name in ("first", "last")] if found else []
+        if found is None or any(len(text) > 10 for text in digits) or (found["first"] and not digits[0]):
+            raise forms.ValidationError(f"{word[:60]} is not a region: write chr19:1000-2000, chr19:1000 or chr19.")
+        first = int(digits[0]) if digits[0] else 1
+        last = int(digits[1]) if digits[1] else (first if digits[0] else 2**31 - 1)
+        if last < first:
+            raise forms.ValidationError(f"{word[:60]} ends before it begins.")
+        return Region(found["contig"], first, min(last, 2**31 - 1))
+
+
+class ManyField(forms.Field):
+    """A tuple of values of a repeated key, all of `known` where that is given."""
+
+    widget = forms.SelectMultiple
+
+    def __init__(self, known: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+        self.known = known
+
+    def clean(self, value: Any) -> Any:
+        """The values. Raises for one that is not known."""
+        values = tuple(dict.fromkeys(word for word in value or () if word))
+        for word in values:
+            if (self.known and word not in self.known) or len(word) > 200:
+                raise forms.ValidationError(f"{word[:60]} is not one of the {self.label or 'values'} known here.")
+        if len(values) > MAX_CHOICES:
+            raise forms.ValidationError(f"Choose up to {MAX_CHOICES} values.")
+        return values
+
+
+class Filters(forms.Form):
+    """What to show. Empty fields hide nothing."""
+
+    q = forms.CharField(
+        label="Name",
+        max_length=200,
+        required=False,
+        help_text="Of a gene, a variant (rs121918592, c.1840C>T, p.Arg614Cys) or a transcript.",
+    )
+    gene = WordsField(
+        label="Genes", required=False, max_length=40_000, help_text="Symbols or ids; a whole list can be pasted."
+    )
+    region = RegionsField(label="Region", required=False, max_length=2000, help_text="chr19:38,433,000-38,590,000")
+    impact = ManyField(IMPACTS, label="impacts")
+    consequence = ManyField(TERMS, label="consequences")
+    by = forms.ChoiceField(label="Impact and consequence of the", choices=BY, required=False)
+    clinvar = ManyField(label="ClinVar")
+    af_below = forms.FloatField(
+        label="Frequency below", min_value=0, max_value=1, required=False, help_text="0.01 is one percent."
+    )
+    af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
+    qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
+    preset = forms.ChoiceField(
+        choices=[("", ""), *((key, preset.title) for key, preset in PRESETS.items())], required=False
+    )
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        # `class` cannot be the name of an attribute.
+        self.fields["class"] = ManyField(VARIANT_CLASSES, label="variant classes")
+        self.fields["filter"] = ManyField(label="FILTER")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every value that was given and fits, by its name."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", ())}
+
+    @property
+    def query(self) -> str:
+        """The filters as an address says them: what fits, in the order of the fields."""
+        given = QueryDict(mutable=True)
+        assert isinstance(self.data, QueryDict)  # noqa: S101 - see __init__
+        for name in self.fields:
+            if name in self.values:
+                given.setlist(name, [value for value in self.data.getlist(name) if value])
+        return given.urlencode()

@@ -1,0 +1,185 @@
+"""Pages of the table: the alleles that the filters leave, the counts beside the filters, all transcripts of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.access import signed_in
+from annotations import access
+from annotations.explorer import columns, database, files, queries
+from annotations.explorer.conditions import CLINVAR, both, conditions_of, frequency_columns
+from annotations.explorer.filters import Filters
+from annotations.explorer.presets import PRESETS
+from annotations.models import Job, JobStatus
+from gas.errors import RETRY_AFTER_SECONDS, page
+
+MAX_COLUMNS = 30
+View = Callable[..., HttpResponse]
+
+
+def _explained(view: View) -> View:
+    """A table that cannot be asked now says so, in place of what the view would show."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
+        job = access.owned_job(signed_in(request), job_id)
+        if job.status != JobStatus.COMPLETED:
+            return redirect("annotations:job", job.pk)
+        try:
+            return view(request, job, *args, **kwargs)
+        except files.NotAtHandError:
+            return render(request, "annotations/explorer/away.html", {"job": job, "result": job.result})
+        except files.PreparingError as error:
+            context = {"job": job, "percent": error.percent}
+            return render(request, "annotations/explorer/preparing.html", context, status=202)
+        except database.TooSlowError:
+            return render(request, "annotations/explorer/too_slow.html", {"job": job}, status=422)
+        except database.BusyError:
+            response = page(request, 503, "Many tables are being read just now. Try again in a moment.")
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            return response
+        except queries.BadKeyError as error:
+            raise Http404 from error
+
+    return login_required(require_safe(guarded))
+
+
+@_explained
+def explore(request: HttpRequest, job: Job) -> HttpResponse:
+    """One page of the alleles that the filters leave."""
+    filters = Filters(request.GET)
+    with database.opened(job.result) as tables:
+        known = tables.columns()
+        where = both(conditions_of(filters.values, known).values())
+        order = queries.read_order(request.GET.get("sort", ""), known)
+        found = queries.page(tables, known, where, order, request.GET.get("after", ""))
+        total = queries.count(tables, both([]))
+        number = queries.count(tables, where)
+    chosen = _chosen_columns(request.GET, known)
+    context = {
+        "job": job,
+        "filters": filters,
+        "is_filtered": bool(filters.values),
+        "page": found,
+        "number": number,
+        "total": total,
+        "heads": columns.heads(chosen, known, order.key),
+        "lines": [_line(allele, chosen, known) for allele in found.alleles],
+        "is_behind": bool(request.GET.get("after")),
+        "page_size": queries.PAGE_SIZE,
+        "order": order,
+        "choices": [(name, columns.title(name), name in chosen) for name in columns.available(known)],
+        "presets": _presets(request.GET, known),
+        "has_clinvar": CLINVAR in known,
+        "has_frequencies": bool(frequency_columns(known)),
+        **_given(request.GET),
+    }
+    return render(request, "annotations/explorer/explore.html", context, status=422 if filters.errors else 200)
+
+
+@_explained
+def facets(request: HttpRequest, job: Job) -> HttpResponse:
+    """The filters that are lists of values, each with the number of alleles it would leave."""
+    filters = Filters(request.GET)
+    with database.opened(job.result) as tables:
+        known = tables.columns()
+        found = queries.facets(tables, known, conditions_of(filters.values, known))
+    groups = []
+    for name, counts in found.items():
+        chosen = filters.values.get(name, ())
+        shown = dict(counts)
+        missing = [(value, 0) for value in chosen if value not in shown]
+        rows = [(value, columns.cell("consequence", {"consequence": value}), number, value in chosen)
+                for value, number in [*counts, *missing]]  # fmt: skip
+        groups.append((name, FACET_TITLES[name], rows, bool(chosen)))
+    return render(request, "annotations/explorer/_facets.html", {"job": job, "groups": groups})
+
+
+FACET_TITLES = {
+    "impact": "Impact",
+    "consequence": "Consequence",
+    "class": "Kind of variant",
+    "filter": "FILTER",
+    "clinvar": "ClinVar",
+}
+
+
+@_explained
+def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
+    """All transcripts of an allele, as rows to be put under it."""
+    with database.opened(job.result) as tables:
+        found = queries.transcripts(tables, allele)
+    if not found:
+        raise Http404
+    rows = [
+        row
+        | {
+            "words": columns.cell("consequence", row),
+            "c_name": columns.cell("hgvsc", row),
+            "p_name": columns.cell("hgvsp", row),
+            "biotype_words": (row["biotype"] or "").replace("_", " "),
+        }
+        for row in found
+    ]
+    width = request.GET.get("width", "")
+    context = {"rows": rows, "width": width if width.isdecimal() else "9"}
+    return render(request, "annotations/explorer/_transcripts.html", context)
+
+
+def _chosen_columns(given: QueryDict, known: dict[str, str]) -> list[str]:
+    possible = columns.available(known)
+    asked = [name for name in given.getlist("column") if name in possible][:MAX_COLUMNS]
+    return asked or [name for name in columns.DEFAULT if name in possible]
+
+
+def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
+    """Each preset with the address that switches it on or, if it is on, off."""
+    found = []
+    for preset in PRESETS.values():
+        is_on = given.get("preset") == preset.key
+        address = _changed(given, preset=None if is_on else preset.key)
+        is_possible = preset.needs != "clinvar" or CLINVAR in known
+        found.append({"preset": preset, "is_on": is_on, "address": address, "is_possible": is_possible})
+    return found
+
+
+def _given(query: QueryDict) -> dict[str, Any]:
+    """The present address, cut up for links and for the forms that set a part of it."""
+    pairs = [(name, value) for name in query for value in query.getlist(name) if name != "after"]
+    return {
+        "addresses": {"sort": _changed(query, sort=None), "next": _changed(query), "filters": _changed(query)},
+        "hidden": [pair for pair in pairs if pair[0] in ("preset", "sort", "column")],
+        "listed": [pair for pair in pairs if pair[0] in queries.FACETS],
+        "kept": [pair for pair in pairs if pair[0] != "column"],
+    }
+
+
+def _line(allele: dict[str, Any], chosen: list[str], known: dict[str, str]) -> dict[str, Any]:
+    """An allele as a line of the table."""
+    heads = columns.heads(chosen, known, "")[2:]
+    return {
+        "allele": allele,
+        "place": columns.place(allele),
+        "change": columns.change(allele),
+        "more_genes": len((allele["other_genes"] or "").split(",")),
+        "worst": columns.cell("worst_consequence", allele),
+        "cells": [(head.name, head.title, columns.cell(head.name, allele), head.is_number) for head in heads],
+    }
+
+
+def _changed(given: QueryDict, **changes: str | None) -> str:
+    """The present address with some keys set or taken away, and on its first page."""
+    query = given.copy()
+    for name, value in {"after": None, **changes}.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = value
+    return query.urlencode()
