@@ -1,7 +1,7 @@
 """GTF of Ensembl, GENCODE and RefSeq -> gene models.
 
-In GTF the stop codon stands beside the CDS, not in it: the two are joined. The oldest Ensembl
-files have no biotype attributes; there the second column is the biotype.
+In GTF the stop codon stands beside the CDS, not in it: the two are joined. Some programs write it in
+both. The oldest Ensembl files have no biotype attributes; there the second column is the biotype.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def _transcript(rows: dict[str, list[Row]], genes: dict[str, Row]) -> Transcript
     exons = ascending(exon_rows)
     coding = sorted(rows["CDS"], key=lambda row: row.start)
     leading = (coding[0] if first.strand > 0 else coding[-1]) if coding else None
+    stop = [row for row in rows["stop_codon"] if not any(cds.start <= row.start < cds.end for cds in coding)]
     tags = frozenset(first.tags)
     protein = leading.attributes if leading else {}
     return Transcript(
@@ -55,7 +56,7 @@ def _transcript(rows: dict[str, list[Row]], genes: dict[str, Row]) -> Transcript
         biotype=_biotype(first, bool(coding)),
         gene=_gene(first, genes.get(first.attributes.get("gene_id", ""))),
         exons=exons,
-        cds=ascending(coding + rows["stop_codon"]) if coding else (),
+        cds=ascending(coding + stop) if coding else (),
         phase=leading.phase if leading else 0,
         protein_id=with_version(protein.get("protein_id", ""), protein.get("protein_version", "")),
         tags=tags | ({"CCDS"} if "ccds_id" in first.attributes or "ccdsid" in first.attributes else set()),
