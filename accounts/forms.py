@@ -147,6 +147,19 @@ class ChangePasswordForm(NewPasswordForm):
         return password
 
 
+class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
+    """Which mails a user wants."""
+
+    class Meta:
+        model = User
+        fields = ("mail_job_ended", "mail_going_cold", "mail_results_back")
+        labels = {
+            "mail_job_ended": "A job is done, or failed",
+            "mail_going_cold": "Results are about to be archived",
+            "mail_results_back": "Archived results are back",
+        }
+
+
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
     """What a user may change about themself; the address has a way of its own."""
 

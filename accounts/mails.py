@@ -14,8 +14,9 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts import registration
+from accounts.addresses import work as addresses
 from accounts.erasure import work as erasures
-from accounts.models import Registration, User
+from accounts.models import AddressChange, Registration, User
 from gas import registry
 from gas.models import OutboxMessage
 
@@ -26,6 +27,8 @@ SUBJECTS = {
     "identity_linked": "A way to sign in was added to your GAS account",
     "identity_unlinked": "A way to sign in was removed from your GAS account",
     "password_changed": "Your GAS password was changed",
+    "address_confirm": "Confirm your new address for GAS",
+    "address_changed": "Your GAS account has another address",
     "second_factor_added": "A second factor was added to your GAS account",
     "second_factor_off": "The second factor of your GAS account is off",
     "payment_failed": "A payment for GAS Premium failed",
@@ -70,8 +73,21 @@ def _recipient(payload: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     user = User.objects.filter(pk=payload["user"], is_active=True).first()
     if user is None:
         return None
+    if "change" in payload:
+        return _about_address(payload["template"], user, payload["change"])
     context = _context_for(payload["template"], user)
     return None if context is None else (user.email, context)
+
+
+def _about_address(template: str, user: User, change_id: str) -> tuple[str, dict[str, Any]] | None:
+    """A change of address is confirmed at the new one and told to the old one."""
+    change = AddressChange.objects.filter(pk=change_id, user=user).first()
+    if change is None:
+        return None
+    if template == "address_changed":
+        return change.old_email, {"name": user.name, "link": settings.BASE_URL + reverse("accounts:sign_in")}
+    path = reverse("accounts:address_confirm", args=[addresses.token_of(change)])
+    return change.new_email, {"link": settings.BASE_URL + path, "hours": settings.REGISTRATION_HOURS}
 
 
 def _context_for(template: str, user: User) -> dict[str, Any] | None:

@@ -77,6 +77,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
 
+    # Which mails they want; what concerns safety, payments and leaving always goes.
+    mail_job_ended = models.BooleanField(default=True, db_default=True)
+    mail_going_cold = models.BooleanField(default=True, db_default=True)
+    mail_results_back = models.BooleanField(default=True, db_default=True)
+
     # The second factor of now, None without one; a session that has passed it keeps this name of it.
     second_factor = models.UUIDField(null=True, blank=True, editable=False)
 
@@ -186,12 +191,14 @@ class Consent(models.Model):
 
 
 # The models of the app's own packages: Django finds an app's models by importing this module.
+from accounts.addresses.models import AddressChange  # noqa: E402
 from accounts.billing.models import BillingAccount, StripeEvent  # noqa: E402
 from accounts.erasure.models import Erasure  # noqa: E402
 from accounts.security.models import ApiToken, RecoveryCode, SignIn  # noqa: E402
 from accounts.takeout.models import TakeOut  # noqa: E402
 
 __all__ = [
+    "AddressChange",
     "ApiToken",
     "BillingAccount",
     "Consent",

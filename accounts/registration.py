@@ -48,7 +48,7 @@ def register(applicant: Applicant) -> None:
     with transaction.atomic():
         account = User.objects.filter(with_address(email)).first()
         if account is not None:
-            _promise_once_an_hour("account_exists", account.pk, {"user": str(account.pk)})
+            promise_once_an_hour("account_exists", account.pk, {"user": str(account.pk)})
             return
         if settings.SIGNUP == "invite" and not Invitation.objects.filter(with_address(email)).exists():
             return
@@ -69,7 +69,8 @@ def register(applicant: Applicant) -> None:
         outbox.promise("accounts.mail", f"confirm:{registration.pk}", payload)
 
 
-def _promise_once_an_hour(template: str, user_id: UUID, payload: dict[str, str]) -> None:
+def promise_once_an_hour(template: str, user_id: UUID, payload: dict[str, str]) -> None:
+    """A mail that strangers can cause, at most once an hour."""
     hour = clock.database_now().strftime("%Y%m%d%H")
     outbox.promise("accounts.mail", f"{template}:{user_id}:{hour}", {"template": template, **payload})
 

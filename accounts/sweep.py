@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts import plans, registration
+from accounts.addresses import work as addresses
 from accounts.models import User
 from accounts.security import sessions
 from accounts.takeout import work as takeout
@@ -25,6 +26,7 @@ def sweep() -> None:
         if mine is None:
             return
         registration.expire()
+        addresses.expire()
         takeout.expire()
         _end_overrides()
         old = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:BATCH]

@@ -31,6 +31,8 @@ urlpatterns = [
     path("password/change/", views.PasswordChange.as_view(), name="password_change"),
     path("password/change/done/", views.password_change_done, name="password_change_done"),
     path("profile/", views.profile, name="profile"),
+    path("notifications/", views.notifications, name="notifications"),
+    path("email/", include("accounts.addresses.urls")),
     path("plan/", views.plan, name="plan"),
     path("with/", include("accounts.identities.urls")),
     path("security/", include("accounts.security.urls")),

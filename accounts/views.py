@@ -19,12 +19,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import FormView
 
 from accounts import plans, registration
+from accounts.access import signed_in
 from accounts.billing.offers import offer_to
 from accounts.erasure.work import scheduled_for
 from accounts.forms import (
     ChangePasswordForm,
     ConfirmForm,
     NewPasswordForm,
+    NotificationForm,
     ProfileForm,
     ResetForm,
     SignInForm,
@@ -184,21 +186,33 @@ def promise_changed_mail(user: User) -> None:
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """Who the account belongs to."""
-    assert isinstance(request.user, User)  # noqa: S101  # login_required
-    form = ProfileForm(request.POST or None, instance=request.user)
+    user = signed_in(request)
+    form = ProfileForm(request.POST or None, instance=user)
     if form.is_valid():
         form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form, "erasure": scheduled_for(request.user.pk)})
+    return render(request, "accounts/profile.html", {"form": form, "erasure": scheduled_for(user.pk)})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def notifications(request: HttpRequest) -> HttpResponse:
+    """Which mails the user gets."""
+    form = NotificationForm(request.POST if request.method == "POST" else None, instance=signed_in(request))
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Your choice is saved.")
+        return redirect("accounts:notifications")
+    return render(request, "accounts/notifications.html", {"form": form})
 
 
 @login_required
 @require_safe
 def plan(request: HttpRequest) -> HttpResponse:
     """What the plan allows and what is left of it."""
-    assert isinstance(request.user, User)  # noqa: S101  # login_required
+    user = signed_in(request)
     rows = Plan.objects.order_by("max_file_bytes")
     offered = [{"code": row.code, "limits": plans.limits_of_plan(row)} for row in rows]
-    context = {"plans": offered, "limits": plans.limits(request.user), "form_key": uuid4()}
-    return render(request, "accounts/plan.html", context | {"offer": offer_to(request.user)})
+    context = {"plans": offered, "limits": plans.limits(user), "form_key": uuid4()}
+    return render(request, "accounts/plan.html", context | {"offer": offer_to(user)})

@@ -29,7 +29,7 @@ def tell_going_cold(message: OutboxMessage) -> None:
     """One mail for all results that are archived on one day; none when nothing is left to go."""
     day = date.fromisoformat(message.payload["day"])
     user = _recipient(message.payload["user"])
-    if user is None:
+    if user is None or not user.mail_going_cold:
         return
     retention = plans.limits(user).hot_retention
     if retention is None or retention < SHORTEST_RETENTION:
@@ -47,8 +47,8 @@ def tell_going_cold(message: OutboxMessage) -> None:
 def tell_timers_started(message: OutboxMessage) -> None:
     """After a change to a plan that archives: when results will go, and that none has gone."""
     user = _recipient(message.payload["user"])
-    if user is None or user.plan_version != message.payload["plan_version"]:
-        return  # the plan has changed again: another mail tells of that
+    if user is None or not user.mail_going_cold or user.plan_version != message.payload["plan_version"]:
+        return  # they want none; or the plan has changed again, and another mail tells of that
     timed = Result.objects.filter(job__owner=user, storage=StorageState.HOT, archive_due_at__isnull=False)
     first = timed.order_by("archive_due_at").values_list("archive_due_at", flat=True).first()
     if first is None:
@@ -61,7 +61,7 @@ def tell_timers_started(message: OutboxMessage) -> None:
 def tell_all_back(message: OutboxMessage) -> None:
     """Everything that was asked back together is there."""
     recall = Recall.objects.select_related("owner").filter(pk=message.payload["recall"]).first()
-    if recall is None or not recall.owner.is_active:
+    if recall is None or not recall.owner.is_active or not recall.owner.mail_results_back:
         return
     count = recall.results_back
     subject = "Your archived result is back" if count == 1 else f"Your {count:,} archived results are back"
@@ -77,7 +77,7 @@ def _send(user: User, message: OutboxMessage, subject: str, template: str, conte
     context |= {
         "name": user.name,
         "link": settings.BASE_URL + reverse("annotations:jobs"),
-        "base_url": settings.BASE_URL,
+        "choice": settings.BASE_URL + reverse("accounts:notifications"),
     }
     host = urlsplit(settings.BASE_URL).hostname or "localhost"
     EmailMessage(

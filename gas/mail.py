@@ -7,6 +7,9 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from email import message_from_binary_file, policy
+from email.utils import getaddresses
+from pathlib import Path
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -29,3 +32,23 @@ class FileBackend(BaseEmailBackend):
             sys.stdout.write(f"--- Mail to {to}: {message.subject} ({name})\n{message.body.rstrip()}\n---\n")
             sys.stdout.flush()
         return len(email_messages)
+
+
+def delete_files_to(addresses: set[str]) -> None:
+    """Delete the mails to these addresses, given in lower case; half-written ones too."""
+    if not settings.MAIL_DIR.is_dir():
+        return
+    for file in settings.MAIL_DIR.iterdir():
+        if file.name.endswith(".eml") and addresses & recipients(file):
+            file.unlink(missing_ok=True)
+
+
+def recipients(file: Path) -> set[str]:
+    """The addresses a mail went to, in lower case; none where the file is gone."""
+    try:
+        with file.open("rb") as opened:
+            message = message_from_binary_file(opened, policy=policy.default)
+    except FileNotFoundError:
+        return set()
+    fields = [str(message[name]) for name in ("To", "Cc") if name in message]
+    return {address.lower() for _, address in getaddresses(fields)}

@@ -65,6 +65,9 @@ SIGNED_IN = {
     "accounts:password_change",
     "accounts:password_change_done",
     "accounts:profile",
+    "accounts:notifications",
+    "accounts:address",
+    "accounts:address_confirm",  # the address holds a secret, which counts in its own account only
     "accounts:plan",
     "accounts:security",
     "accounts:prove",

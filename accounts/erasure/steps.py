@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from email import message_from_binary_file, policy
-from email.utils import getaddresses
-from pathlib import Path
 from uuid import UUID
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast, Now
 
+from accounts.addresses.work import ever_of
 from accounts.models import Invitation, Registration, User, with_address
 from gas import registry
+from gas.mail import delete_files_to
 from gas.models import OutboxMessage
 
 
@@ -52,23 +50,8 @@ def messages_about(user_id: UUID) -> QuerySet[OutboxMessage]:
 
 @registry.eraser("mail_files", order=810)
 def delete_mail_files(user: AbstractBaseUser) -> None:
-    """Mails to this address that the local profile kept as files, half-written ones too."""
-    if not settings.MAIL_DIR.is_dir():
-        return
-    address = user.get_username().lower()
-    for file in settings.MAIL_DIR.iterdir():
-        if file.name.endswith(".eml") and address in _recipients(file):
-            file.unlink(missing_ok=True)
-
-
-def _recipients(file: Path) -> set[str]:
-    try:
-        with file.open("rb") as opened:
-            message = message_from_binary_file(opened, policy=policy.default)
-    except FileNotFoundError:
-        return set()
-    fields = [str(message[name]) for name in ("To", "Cc") if name in message]
-    return {address.lower() for _, address in getaddresses(fields)}
+    """Mails to their addresses, of now and before, that the local profile kept as files."""
+    delete_files_to(ever_of(user))
 
 
 def delete_user(user: User) -> None:
@@ -76,10 +59,10 @@ def delete_user(user: User) -> None:
 
     Raises IntegrityError where rows of another app still hold on to the user.
     """
-    address = user.email
-    Registration.objects.filter(with_address(address)).delete()
-    Invitation.objects.filter(with_address(address)).delete()
+    for address in ever_of(user):
+        Registration.objects.filter(with_address(address)).delete()
+        Invitation.objects.filter(with_address(address)).delete()
+        for attempts in (AccessAttempt, AccessLog, AccessFailureLog):
+            attempts.objects.filter(username__iexact=address).delete()
     LogEntry.objects.filter(object_id=str(user.pk)).delete()
-    for attempts in (AccessAttempt, AccessLog, AccessFailureLog):
-        attempts.objects.filter(username__iexact=address).delete()
     user.delete()

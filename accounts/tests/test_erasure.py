@@ -14,13 +14,13 @@ from django.test import Client
 
 from accounts.billing import checkout, customers
 from accounts.erasure import steps, work
-from accounts.models import BillingAccount, Erasure, Registration, StripeEvent, User
+from accounts.models import AddressChange, BillingAccount, Erasure, Registration, StripeEvent, User
 from accounts.takeout import work as takeouts
 from accounts.tests.billing import broken, buy, hear_all, press
 from accounts.tests.conftest import PASSWORD, link_in, sent_mails
 from gas import audit, clock, outbox, registry
 from gas.clock import from_now
-from gas.mail import FileBackend
+from gas.mail import FileBackend, recipients
 from gas.models import AuditEntry, AuditSalt, OutboxMessage
 from tests_e2e.emulators.stripe.control import StripeControl
 
@@ -125,6 +125,15 @@ def test_after_the_grace_everything_that_names_the_user_is_gone(user, web, make_
     )
     FileBackend().send_messages([EmailMessage("hello", "dear you", to=[f"Somebody <{user.email.upper()}>"])])
     FileBackend().send_messages([EmailMessage("hello", "dear other", to=[other.email])])
+    FileBackend().send_messages([EmailMessage("hello", "dear you, long ago", to=["maiden@example.org"])])
+    AddressChange.objects.create(
+        user=user,
+        old_email="maiden@example.org",
+        new_email=user.email,
+        requested_at=clock.database_now(),
+        expires_at=clock.database_now(),
+        done_at=clock.database_now(),
+    )
     audit.record("look at job", user, "job:1")
     takeouts.request_takeout(user)
     outbox.sweep()
@@ -140,7 +149,7 @@ def test_after_the_grace_everything_that_names_the_user_is_gone(user, web, make_
     assert not AccessAttempt.objects.filter(username__iexact=user.email).exists()
     assert not Registration.objects.exists()
     assert not steps.messages_about(user.pk).exists()
-    assert [steps._recipients(file) for file in live_settings.MAIL_DIR.iterdir()] == [{other.email}]
+    assert [recipients(file) for file in live_settings.MAIL_DIR.iterdir()] == [{other.email}]
     assert takeouts.stored_names(user.pk) == []
     assert web.get("/accounts/profile/").status_code == 302
     assert Session.objects.count() == 1

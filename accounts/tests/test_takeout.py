@@ -10,9 +10,13 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import storages
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
+from social_django.models import UserSocialAuth
 
 from accounts import sweep
 from accounts.models import TakeOut, User
+from accounts.security import tokens
 from accounts.takeout import work
 from accounts.tests.conftest import link_in, sent_mails
 from gas import registry
@@ -73,6 +77,27 @@ def test_records_of_the_exporters_are_in_it_and_nobody_else_s(web, user, make_us
     found = unpacked(web.get(f"/accounts/data/{TakeOut.objects.get().pk}/"))
     assert [record["n"] for record in found["numbers.jsonl"]] == [0, 1, 2]
     assert len(found["profile.jsonl"]) == 1
+
+
+def test_every_way_in_is_told_of_and_no_secret_of_it(web, user):
+    UserSocialAuth.objects.create(user=user, provider="oidc", uid="person-1", extra_data={})
+    TOTPDevice.objects.create(user=user, name="app", key="ab" * 20)
+    WebAuthnCredential.objects.create(user=user, name="Key", credential_id=b"1", public_key=b"2")
+    _, text = tokens.make(user, "pipeline", ["jobs:read"], 30)
+    web.get("/jobs/")
+    work.request_takeout(user)
+    sent_mails()
+    found = unpacked(web.get(f"/accounts/data/{TakeOut.objects.get().pk}/"))
+    assert [(one["kind"], one["name"]) for one in found["ways_in.jsonl"]] == [
+        ("identity", "oidc"),
+        ("app", "app"),
+        ("passkey", "Key"),
+    ]
+    assert found["tokens.jsonl"][0]["scopes"] == ["jobs:read"]
+    assert len(found["sign_ins.jsonl"]) == 1
+    everything = json.dumps(found)
+    assert text not in everything
+    assert "ab" * 20 not in everything
 
 
 def test_asked_twice_while_packing_it_is_one_pack(user):

@@ -49,6 +49,13 @@ def test_a_name_cannot_write_headers(claim, job):
     assert mail.outbox[0].recipients() == [job.owner.email]
 
 
+def test_who_wants_no_such_mail_gets_none(claim, job):
+    User.objects.update(mail_job_ended=False)
+    transitions.complete(claim, finished(claim))
+    outbox.sweep()
+    assert mail.outbox == []
+
+
 @pytest.mark.parametrize("gone", ["cancelled", "deleted", "inactive"])
 def test_nobody_is_told_of_what_they_ended_themselves(claim, job, gone):
     if gone == "cancelled":

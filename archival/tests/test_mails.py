@@ -119,3 +119,15 @@ def test_mails_go_to_nobody_who_left(user, make_result):
     type(user).objects.filter(pk=user.pk).update(is_active=False)
     send(mails_promised(recalls.ALL_BACK)[0])
     assert mail.outbox == []
+
+
+def test_who_wants_no_such_mails_gets_none(user, result):
+    due_tomorrow(result)
+    notices.promise_for_tomorrow()
+    (promised,) = mails_promised(notices.GOING_COLD)
+    type(user).objects.filter(pk=user.pk).update(mail_going_cold=False)
+    send(promised)
+    assert mail.outbox == []
+    type(user).objects.filter(pk=user.pk).update(mail_going_cold=True)
+    send(promised)
+    assert len(mail.outbox) == 1

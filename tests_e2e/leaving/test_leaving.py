@@ -23,10 +23,15 @@ from django.core.files.storage import storages
 from django.core.mail import EmailMessage
 from django.db import connection, connections
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
+from social_django.models import UserSocialAuth
 
+from accounts.addresses import work as addresses
 from accounts.billing import checkout, client
 from accounts.erasure import work
 from accounts.models import Consent, Erasure, User
+from accounts.security import second_factor, tokens
 from accounts.takeout import work as takeouts
 from accounts.tests.billing import broken
 from annotations import transitions
@@ -80,6 +85,7 @@ def leaver(word: str, double, make_job, make_result: MakeResult) -> User:
     Client().post("/accounts/sign-in/", {"username": user.email, "password": "wrong"})
     FileBackend().send_messages([EmailMessage("hello", word, to=[user.email])])
     audit.record("look at job", user, "job:1")
+    _open_ways_in(user, word)
     takeouts.request_takeout(user)
     put_upload(user, word.encode())
     take(make_job(user, word.encode()))
@@ -101,6 +107,16 @@ def leaver(word: str, double, make_job, make_result: MakeResult) -> User:
     client.client().v1.subscriptions.create({"customer": customer, "items": [{"price": price.price_id}]})
     outbox.sweep()
     return user
+
+
+def _open_ways_in(user: User, word: str) -> None:
+    """An identity, a token, a passkey, an app, recovery codes, and another address on its way."""
+    UserSocialAuth.objects.create(user=user, provider="oidc", uid=word, extra_data={})
+    tokens.make(user, word, ["jobs:read"], 30)
+    WebAuthnCredential.objects.create(user=user, name=word, credential_id=word.encode(), public_key=word.encode())
+    TOTPDevice.objects.create(user=user, name=word)
+    second_factor.new_codes(user)
+    addresses.request_change(user, f"new-{word}@example.org")
 
 
 def traces(word: str, folder: Path) -> list[str]:
