@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-hgvs lint format requirements tools
+.PHONY: help setup run test bench bench-explorer bench-hgvs lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is 
 
 bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes)
 	@$(BIN)/python -m benchmarks.annotator $(ARGS)
+
+bench-explorer: setup $(DEV_STAMP) ## Measure the table of a made result of 5,000,000 alleles (minutes, 3 GB of disk)
+	@$(BIN)/python -m benchmarks.explorer $(ARGS)
 
 bench-hgvs: setup $(DEV_STAMP) ## HGVS names read back by a second program, in an environment of its own
 	@test -x $(VAR_DIR)/hgvs/bin/python || $(PYTHON) -m venv $(VAR_DIR)/hgvs

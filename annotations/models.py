@@ -260,3 +260,9 @@ class OrphanScan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.area} after {self.after_key}"
+
+
+# The models of the app's own packages: Django finds an app's models by importing this module.
+from annotations.explorer.models import Export, SavedFilter  # noqa: E402
+
+__all__ = ["Export", "SavedFilter"]

@@ -4,6 +4,7 @@ Keys are made here and nowhere else:
 
     inputs   <owner>/<upload>
     results  <owner>/<job>/<attempt>/<kind>
+             <owner>/<job>/exports/<export>    made by annotations.explorer.exports
 
 Each attempt has its own prefix, so two attempts never write one object, and whether an object is
 needed follows from its key and the rows: see `orphans`.
@@ -19,7 +20,7 @@ from uuid import UUID
 
 from annotations.areas import PART, AreaName, Check, Stored, area, digest_of
 from annotations.claims import Claim, StoredOutput
-from annotations.models import Job, JobStatus, Output, OutputKind, Result, Upload, UploadStatus
+from annotations.models import Export, Job, JobStatus, Output, OutputKind, Result, Upload, UploadStatus
 
 _INPUT_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".gz")
 
@@ -152,6 +153,7 @@ def _unneeded_results(keys: Sequence[str]) -> list[str]:
     running = set(Job.objects.filter(pk__in=job_ids, status=JobStatus.RUNNING).values_list("pk", "attempt"))
     outputs = Output.objects.filter(result__in=job_ids)
     needed = set(outputs.values_list("storage_key", flat=True))
+    needed.update(Export.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True))
     return [key for key, attempt in attempts.items() if attempt not in running and key not in needed]
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from annotations import storage, transitions
 from annotations.areas import AreaName, StorageAwayError, area
-from annotations.explorer import files
+from annotations.explorer import exports, files
 from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
 from gas import doorbell
 from gas.sweeping import turn
@@ -40,6 +40,7 @@ def run() -> None:
         files.tidy()
         try:
             delete_expired_uploads(mine)
+            exports.sweep()
             areas: tuple[AreaName, ...] = ("results", "inputs")
             for name in areas:
                 delete_orphans(name, mine)

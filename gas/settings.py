@@ -542,6 +542,9 @@ EXPLORER_MEMORY_MB = env.integer(
 )
 EXPLORER_THREADS = env.integer("GAS_EXPLORER_THREADS", 2, "Threads of one query.", minimum=1)
 EXPLORER_QUERY_SECONDS = env.number("GAS_EXPLORER_QUERY_SECONDS", 10, "How long one query may take.", minimum=0.1)
+EXPLORER_EXPORT_SECONDS = env.number(
+    "GAS_EXPLORER_EXPORT_SECONDS", 600, "How long the query of one download may take.", minimum=1
+)
 
 # --- Mail -------------------------------------------------------------------------------------
 MAIL = env.choice(

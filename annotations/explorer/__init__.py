@@ -1,10 +1,10 @@
 """The table of a result: filters, pages, counts, downloads of what a filter leaves.
 
-Two Parquet files on this machine answer every question (see `files`):
+Two files on this machine answer every question (see `files`):
 
 - `rows`: the result's own table, one row for each allele and transcript, as
   annotations.genomics.output.tables writes it.
-- `alleles`: made of it at the first look (see `index`), one row for each allele, in genome order:
+- `alleles`: a database made of it at the first look (see `index`), one row for each allele, in genome order:
   `allele`, the allele's key, 0, 1, 2 … in genome order; all columns of the row of its picked
   transcript, the sources' included; `other_genes` (symbols of its other transcripts' genes, joined
   with commas, null where there are none); `transcripts` (how many rows it has in `rows`).

@@ -9,6 +9,7 @@ from typing import Any, Final
 from annotations.explorer.queries import FREQUENCY
 
 DEFAULT: Final = ("consequence", "hgvsc", "hgvsp", FREQUENCY, "clinvar_clnsig", "qual", "filter")
+MAX_CHOSEN: Final = 30
 # Shown with the variant, of no use to people, or the table's own.
 _HIDDEN: Final = {
     "allele", "allele_row", "row", "line", "contig_index", "contig", "pos", "ref", "alt", "picked", "gene_symbol",
@@ -62,6 +63,12 @@ def available(columns: Mapping[str, str]) -> list[str]:
     known = {FREQUENCY: "DOUBLE"} | dict(columns)
     usual = [name for name in DEFAULT if name in known]
     return [*usual, *(name for name in columns if name not in usual and name not in _HIDDEN)]
+
+
+def chosen(asked: list[str], columns: Mapping[str, str]) -> list[str]:
+    """Those of the asked ones that there are; the usual ones where that leaves none."""
+    possible = available(columns)
+    return [name for name in asked if name in possible][:MAX_CHOSEN] or [name for name in DEFAULT if name in possible]
 
 
 def heads(names: list[str], columns: Mapping[str, str], order: str) -> list[Column]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from annotations.explorer.database import Cursor
 from annotations.explorer.filters import Region
 from annotations.explorer.presets import PRESETS
 from annotations.genomics.reference.aliases import spellings
@@ -60,16 +61,16 @@ def frequency_sql(columns: Mapping[str, str]) -> str:
     return f"greatest({', '.join(names)})" if names else "CAST(NULL AS DOUBLE)"
 
 
-def conditions_of(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Condition]:
+def conditions_of(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str, str]) -> dict[str, Condition]:
     """A condition for each filter that is set, by the filter's name; a preset's are named `preset.…`."""
-    found = _conditions(values, columns)
+    found = _conditions(values, tables, columns)
     if preset := PRESETS.get(values.get("preset", "")):
-        of_preset = _conditions({"by": values.get("by", "")} | preset.values, columns)
+        of_preset = _conditions({"by": values.get("by", "")} | preset.values, tables, columns)
         found |= {f"preset.{name}": condition for name, condition in of_preset.items()}
     return found
 
 
-def _conditions(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Condition]:
+def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str, str]) -> dict[str, Condition]:
     is_picked = values.get("by") == "picked"
     found: dict[str, Condition] = {}
     for name, value in values.items():
@@ -77,7 +78,7 @@ def _conditions(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[s
             case "q":
                 found[name] = _search(value.strip())
             case "gene":
-                found[name] = _genes(value)
+                found[name] = _genes(tables.genes(value))
             case "region":
                 found[name] = either(_region(region) for region in value)
             case "impact":
@@ -113,17 +114,9 @@ def _picked_term(terms: tuple[str, ...]) -> Condition:
     return Condition("regexp_matches(consequence, ?)", (f"(^|&)({'|'.join(map(re.escape, terms))})($|&)",))
 
 
-def _genes(names: tuple[str, ...]) -> Condition:
-    """One of an allele's genes, whichever its picked transcript has, by symbol or id, in any case."""
-    upper = [name.upper() for name in names]
-    plain = [name.partition(".")[0] for name in upper]
-    marks = ", ".join("?" * len(upper))
-    pattern = f"(^|,)({'|'.join(re.escape(name) for name in upper)})($|,)"
-    return Condition(
-        f"upper(gene_symbol) IN ({marks}) OR split_part(upper(gene_id), '.', 1) IN ({marks}) "
-        "OR (other_genes IS NOT NULL AND regexp_matches(upper(other_genes), ?))",
-        (*upper, *plain, pattern),
-    )
+def _genes(found: Mapping[str, list[str]]) -> Condition:
+    """One of an allele's genes, whichever its picked transcript has."""
+    return either(_one_of(column, values) for column, values in found.items()) if found else Condition("false")
 
 
 def _region(region: Region) -> Condition:

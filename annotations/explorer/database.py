@@ -1,4 +1,4 @@
-"""DuckDB over the Parquet files of a result: one database in a process, a cursor for each request.
+"""DuckDB over the files of a result: one database in a process, a cursor for each request.
 
 The database sees the two folders and nothing else of the disk, and its settings are locked. What
 reaches it is SQL of this package with bound parameters. A query that takes too long is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from annotations.explorer.files import Tables
 from annotations.models import Result
 
 AT_ONCE = 3
+MAX_ATTACHED = 64
 WAIT_SECONDS = 10
 
 
@@ -34,20 +35,21 @@ class TooSlowError(Exception):
 
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
-_guard = threading.Lock()
+_guard = threading.RLock()
 _databases: dict[tuple[str, ...], Any] = {}
 
 
 class Cursor:
     """Asks questions of one result: the views `alleles` and `rows`, see the package."""
 
-    def __init__(self, cursor: Any, tables: Tables) -> None:
+    def __init__(self, cursor: Any, tables: Tables, seconds: float) -> None:
         self._cursor = cursor
+        self._seconds = seconds
         self.tables = tables
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The cursor, to fetch from. Raises TooSlowError."""
-        timer = threading.Timer(settings.EXPLORER_QUERY_SECONDS, self._cursor.interrupt)
+        timer = threading.Timer(self._seconds, self._cursor.interrupt)
         timer.start()
         try:
             return self._cursor.execute(sql, list(parameters))
@@ -62,28 +64,60 @@ class Cursor:
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
+    def genes(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The values of each column of genes that stand for one of the names, in any case, ids in any version."""
+        upper = [name.upper() for name in names]
+        wanted = [*upper, *(name.partition(".")[0] for name in upper)]
+        sql = "SELECT kind, list(DISTINCT value ORDER BY value) FROM genes WHERE list_contains(?, name) GROUP BY kind"
+        found: dict[str, list[str]] = dict(self.execute(sql, [wanted]).fetchall())
+        return found
+
     def columns(self, view: str = "alleles") -> dict[str, str]:
         """The columns of a view with their DuckDB types."""
         return {row["column_name"]: row["column_type"] for row in self.all(f"DESCRIBE {view}")}
 
 
 @contextmanager
-def opened(result: Result) -> Iterator[Cursor]:
-    """A cursor on a result's tables.
+def opened(result: Result, seconds: float | None = None) -> Iterator[Cursor]:
+    """A cursor on a result's tables; a question may take so many seconds, where others than a page's.
 
     Raises files.NotAtHandError, files.PreparingError, BusyError.
     """
-    tables = files.tables_of(result)
+    with opened_files(files.tables_of(result), seconds) as cursor:
+        yield cursor
+
+
+@contextmanager
+def opened_files(tables: Tables, seconds: float | None = None) -> Iterator[Cursor]:
+    """A cursor on two files below the folders that the settings name. Raises BusyError."""
     if not _turns.acquire(timeout=WAIT_SECONDS):
         raise BusyError
     try:
         with _database().cursor() as cursor:
-            # The paths are made by us of ids and digits; a view takes no parameters.
-            cursor.execute(f"CREATE TEMP VIEW alleles AS FROM read_parquet('{tables.alleles}')")
+            # The paths are made by us of ids and digits; these statements take no parameters.
+            cursor.execute(f'USE "{_attached(tables.alleles)}"')
             cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
-            yield Cursor(cursor, tables)
+            yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS)
     finally:
         _turns.release()
+
+
+_attachments: list[Path] = []
+
+
+def _attached(path: Path) -> str:
+    """The name under which the process's database has a file; those that are deleted are let go."""
+    with _guard:
+        for other in [*_attachments]:
+            is_over = len(_attachments) >= MAX_ATTACHED and other is _attachments[0] and other != path
+            if is_over or not other.exists():
+                with suppress(duckdb.Error):  # somebody reads it: next time
+                    _database().execute(f'DETACH DATABASE IF EXISTS "{other.stem}"')
+                    _attachments.remove(other)
+        _database().execute(f"ATTACH IF NOT EXISTS '{path}' AS \"{path.stem}\" (READ_ONLY)")
+        if path not in _attachments:
+            _attachments.append(path)
+    return path.stem
 
 
 def _database() -> Any:

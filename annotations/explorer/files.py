@@ -1,7 +1,7 @@
-"""The Parquet files of a result on this machine: made at the first look, bounded, deleted when not needed.
+"""The files of a result's table on this machine: made at the first look, bounded, deleted when not needed.
 
     <explorer folder>/<owner>.<job>.<attempt>.rows.parquet       copy of the result's table, where storage is S3
-    <explorer folder>/<owner>.<job>.<attempt>.alleles.parquet    one row for each allele, see `index`
+    <explorer folder>/<owner>.<job>.<attempt>.alleles.duckdb    one row for each allele, see `index`
 
 A file that is being written has another ending until it is whole. Which results may be looked at,
 the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
@@ -103,7 +103,7 @@ def _wanted(result: Result) -> _Wanted:
     results = area("results")
     stem = output.storage_key.rpartition("/")[0].replace("/", ".")
     local = results.local_path(output.storage_key)
-    tables = Tables(local or folder() / f"{stem}.rows.parquet", folder() / f"{stem}.alleles.parquet")
+    tables = Tables(local or folder() / f"{stem}.rows.parquet", folder() / f"{stem}.alleles.duckdb")
     return _Wanted(results, output.storage_key, output.size_bytes, output.sha256, tables, is_copied=local is None)
 
 
@@ -200,7 +200,7 @@ def _tidy_now_and_then() -> None:
 def tidy() -> None:
     """Delete the files of results that are gone or archived, then the least used over the bound."""
     by_job: dict[UUID, list[Path]] = {}
-    for path in folder().glob("*.parquet"):
+    for path in (*folder().glob("*.rows.parquet"), *folder().glob("*.alleles.duckdb")):
         by_job.setdefault(UUID(path.name.split(".")[1]), []).append(path)
     kept = set(Job.objects.filter(pk__in=by_job, result__storage__in=AT_HAND).values_list("pk", flat=True))
     bound = settings.EXPLORER_CACHE_MB * 1_000_000
@@ -210,8 +210,8 @@ def tidy() -> None:
         if job_id not in kept or used > bound:
             for path in paths:
                 path.unlink(missing_ok=True)
-    for path in folder().glob(f"*{_PART}"):
-        if time.time() - _used_at(path) > ABANDONED_SECONDS:
+    for path in folder().glob(f"*{_PART}*"):
+        if path.is_file() and time.time() - _used_at(path) > ABANDONED_SECONDS:
             path.unlink(missing_ok=True)
 
 

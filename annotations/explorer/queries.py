@@ -69,7 +69,7 @@ def read_order(text: str, columns: Mapping[str, str]) -> Order:
 
 def page(tables: Cursor, columns: Mapping[str, str], where: Condition, order: Order, after: str) -> Page:
     """The alleles of one page behind the key `after`. Raises BadKeyError."""
-    sort, bound = _sort_sql(order, columns)
+    sort, bound = sort_sql(order, columns)
     is_text = columns.get(order.column) == "VARCHAR" and order.column not in _SEVERITIES
     behind = _behind(sort, bound, order, _read_key(after, is_text=is_text)) if after else Condition("true")
     direction = "DESC" if order.is_descending else "ASC"
@@ -85,7 +85,7 @@ def page(tables: Cursor, columns: Mapping[str, str], where: Condition, order: Or
     return Page(shown, next_key)
 
 
-def _sort_sql(order: Order, columns: Mapping[str, str]) -> tuple[str, list[Any]]:
+def sort_sql(order: Order, columns: Mapping[str, str]) -> tuple[str, list[Any]]:
     """What to sort by; terms and impacts by severity."""
     if order.column == FREQUENCY:
         return frequency_sql(columns), []

@@ -21,7 +21,6 @@ from annotations.explorer.presets import PRESETS
 from annotations.models import Job, JobStatus
 from gas.errors import RETRY_AFTER_SECONDS, page
 
-MAX_COLUMNS = 30
 View = Callable[..., HttpResponse]
 
 
@@ -58,12 +57,12 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
     filters = Filters(request.GET)
     with database.opened(job.result) as tables:
         known = tables.columns()
-        where = both(conditions_of(filters.values, known).values())
+        where = both(conditions_of(filters.values, tables, known).values())
         order = queries.read_order(request.GET.get("sort", ""), known)
         found = queries.page(tables, known, where, order, request.GET.get("after", ""))
         total = queries.count(tables, both([]))
         number = queries.count(tables, where)
-    chosen = _chosen_columns(request.GET, known)
+    chosen = columns.chosen(request.GET.getlist("column"), known)
     context = {
         "job": job,
         "filters": filters,
@@ -91,7 +90,7 @@ def facets(request: HttpRequest, job: Job) -> HttpResponse:
     filters = Filters(request.GET)
     with database.opened(job.result) as tables:
         known = tables.columns()
-        found = queries.facets(tables, known, conditions_of(filters.values, known))
+        found = queries.facets(tables, known, conditions_of(filters.values, tables, known))
     groups = []
     for name, counts in found.items():
         chosen = filters.values.get(name, ())
@@ -132,12 +131,6 @@ def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     width = request.GET.get("width", "")
     context = {"rows": rows, "width": width if width.isdecimal() else "9"}
     return render(request, "annotations/explorer/_transcripts.html", context)
-
-
-def _chosen_columns(given: QueryDict, known: dict[str, str]) -> list[str]:
-    possible = columns.available(known)
-    asked = [name for name in given.getlist("column") if name in possible][:MAX_COLUMNS]
-    return asked or [name for name in columns.DEFAULT if name in possible]
 
 
 def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:

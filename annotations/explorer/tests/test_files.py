@@ -102,7 +102,7 @@ def test_the_files_of_a_deleted_job_and_of_an_erased_user_go(user, make_user, ma
     submission.delete_job(user, deleted.job)
     files.tidy()
     erasure.erase(erased.job.owner)
-    assert [path.name.split(".")[1] for path in files.folder().glob("*.parquet")] == [str(kept.pk)]
+    assert [path.name.split(".")[1] for path in files.folder().glob("*.duckdb")] == [str(kept.pk)]
 
 
 def test_what_was_not_used_for_longest_goes_when_the_folder_is_full(settings, user, make_result):
