@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from annotations.models import Job, JobEvent, Output, Upload
+from annotations.models import Job, JobEvent, Output, SavedFilter, Upload
 from gas import registry
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ def results(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record a file of a result: its name, size and checksum; the files are on the pages of their jobs."""
     columns = ("result_id", "kind", "file_name", "size_bytes", "sha256")
     return _streamed(Output.objects.filter(result__job__owner_id=user.pk).order_by("pk").values(*columns))
+
+
+@registry.exporter("saved_filters")
+def saved_filters(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a filter that the user keeps."""
+    return _streamed(SavedFilter.objects.filter(owner_id=user.pk).order_by("pk").values("name", "query", "created_at"))
 
 
 def _streamed(rows: Any) -> Iterable[dict[str, Any]]:

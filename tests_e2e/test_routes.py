@@ -21,7 +21,7 @@ from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
 from accounts.tests.people import BACKEND, sign_in_staff
-from annotations.models import Job, JobStatus, Output, Result, Upload, UploadStatus
+from annotations.models import Job, JobStatus, Output, Result, SavedFilter, Upload, UploadStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +189,8 @@ def belongings(owner: User) -> dict[str, Any]:
         "passkey_id": WebAuthnCredential.objects.create(user=owner, name="a", credential_id=b"1", public_key=b"1").pk,
         "kind": "vcf",
         "allele": 0,
+        "filter_id": SavedFilter.objects.create(owner=owner, name="a", query="impact=HIGH").pk,
+        "export_id": uuid4(),
     }
 
 

@@ -41,6 +41,7 @@ def write_alleles(rows: Path, target: Path, progress: Progress) -> None:
     config: dict[str, Any] = {"memory_limit": "512MB", "threads": 2, "temp_directory": f"{target}.spill"}
     with duckdb.connect(str(target), config=config) as connection:
         connection.from_arrow(schema.empty_table()).create("alleles")
+        connection.begin()
         for number in range(source.num_row_groups):
             part = _alleles_of(source.read_row_group(number), first_allele, schema)
             first_allele += part.num_rows
@@ -48,6 +49,7 @@ def write_alleles(rows: Path, target: Path, progress: Progress) -> None:
             is_ordered = is_ordered and in_order
             connection.from_arrow(part).insert_into("alleles")
             progress((number + 1) / source.num_row_groups)
+        connection.commit()
         if not is_ordered:
             connection.execute(_SORT)
         connection.execute(_GENES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from annotations.explorer import views
+from annotations.explorer import saving, views
 
 _TABLE = "jobs/<uuid:job_id>/explore/"
 
@@ -12,4 +12,9 @@ urlpatterns = [
     path(_TABLE, views.explore, name="explore"),
     path(f"{_TABLE}counts", views.facets, name="explore_counts"),
     path(f"{_TABLE}transcripts/<int:allele>", views.transcripts, name="explore_transcripts"),
+    path(f"{_TABLE}filters", saving.save_filter, name="filter_save"),
+    path(f"{_TABLE}filters/<int:filter_id>/delete", saving.delete_filter, name="filter_delete"),
+    path(f"{_TABLE}downloads", saving.export, name="export_make"),
+    path(f"{_TABLE}downloads/<uuid:export_id>", saving.export_page, name="export"),
+    path(f"{_TABLE}downloads/<uuid:export_id>/file", saving.export_file, name="export_file"),
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
@@ -17,18 +18,19 @@ from annotations import access
 from annotations.explorer import columns, database, files, queries
 from annotations.explorer.conditions import CLINVAR, both, conditions_of, frequency_columns
 from annotations.explorer.filters import Filters
+from annotations.explorer.models import ExportKind, SavedFilter
 from annotations.explorer.presets import PRESETS
 from annotations.models import Job, JobStatus
 from gas.errors import RETRY_AFTER_SECONDS, page
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
-def _explained(view: View) -> View:
+def explained(view: View) -> View:
     """A table that cannot be asked now says so, in place of what the view would show."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponseBase:
         job = access.owned_job(signed_in(request), job_id)
         if job.status != JobStatus.COMPLETED:
             return redirect("annotations:job", job.pk)
@@ -48,10 +50,12 @@ def _explained(view: View) -> View:
         except queries.BadKeyError as error:
             raise Http404 from error
 
-    return login_required(require_safe(guarded))
+    return guarded
 
 
-@_explained
+@login_required
+@require_safe
+@explained
 def explore(request: HttpRequest, job: Job) -> HttpResponse:
     """One page of the alleles that the filters leave."""
     filters = Filters(request.GET)
@@ -77,14 +81,17 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         "order": order,
         "choices": [(name, columns.title(name), name in chosen) for name in columns.available(known)],
         "presets": _presets(request.GET, known),
-        "has_clinvar": CLINVAR in known,
+        "saved": _saved(request),
+        "kinds": ExportKind.choices,
         "has_frequencies": bool(frequency_columns(known)),
         **_given(request.GET),
     }
     return render(request, "annotations/explorer/explore.html", context, status=422 if filters.errors else 200)
 
 
-@_explained
+@login_required
+@require_safe
+@explained
 def facets(request: HttpRequest, job: Job) -> HttpResponse:
     """The filters that are lists of values, each with the number of alleles it would leave."""
     filters = Filters(request.GET)
@@ -111,7 +118,9 @@ FACET_TITLES = {
 }
 
 
-@_explained
+@login_required
+@require_safe
+@explained
 def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     """All transcripts of an allele, as rows to be put under it."""
     with database.opened(job.result) as tables:
@@ -142,6 +151,13 @@ def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
         is_possible = preset.needs != "clinvar" or CLINVAR in known
         found.append({"preset": preset, "is_on": is_on, "address": address, "is_possible": is_possible})
     return found
+
+
+def _saved(request: HttpRequest) -> list[dict[str, Any]]:
+    """The user's own filters, by name, and which of them is on."""
+    present = Filters(request.GET).query
+    mine = SavedFilter.objects.filter(owner=signed_in(request)).order_by("name")
+    return [{"filter": one, "is_on": one.query == present} for one in mine]
 
 
 def _given(query: QueryDict) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def write_vcf(question: Question, given: BinaryIO, target: Path, hear: Hear, sai
     said: the filter, for a line of the header. Raises NotInVcfError.
     """
     # Both are in the file's order, so one walk over both is enough.
-    sql = f"SELECT contig, pos, ref, alt FROM alleles WHERE {question.where.sql} ORDER BY allele_row"  # noqa: S608
+    sql = f"SELECT line, contig, pos, ref, alt FROM alleles WHERE {question.where.sql} ORDER BY allele_row"  # noqa: S608
     parts = walk(question.tables, sql, question.where, ROWS_AT_ONCE)
     alleles = (allele for part in parts for allele in part)
     with ThreadPoolExecutor(1) as executor, target.open("wb") as stream, gzip.open(given) as lines:
@@ -139,25 +139,25 @@ def _chosen_lines(lines: Any, alleles: Iterator[tuple[Any, ...]], hear: Hear, sa
         if wanted is None:
             return
         contig, pos, _, ref, alts, _ = line.split(b"\t", 5)
-        is_chosen = False
-        while wanted is not None and _is_of(wanted, contig, pos, ref, alts):
-            is_chosen = True
-            done += 1
-            wanted = next(alleles, None)
-        if is_chosen:
+        if _is_of(wanted, contig, pos, ref, alts):
             yield line
+            of_record = wanted[0]
+            while wanted is not None and wanted[0] == of_record:
+                done += 1
+                wanted = next(alleles, None)
             if done % 1000 == 0:
                 hear(done)
     if wanted is not None:
-        raise NotInVcfError(str(wanted[:2]))
+        raise NotInVcfError(str(wanted))
 
 
 def _is_of(allele: tuple[Any, ...], contig: bytes, pos: bytes, ref: bytes, alts: bytes) -> bool:
+    """Whether an allele (line, contig, pos, ref, alt) may be of a record."""
     return (
-        int(pos) == allele[1]
-        and contig.decode() == allele[0]
-        and ref.decode() == (allele[2] or ".")
-        and (allele[3] or ".") in alts.decode().split(",")
+        int(pos) == allele[2]
+        and contig.decode() == allele[1]
+        and ref.decode() == (allele[3] or ".")
+        and (allele[4] or ".") in alts.decode().split(",")
     )
 
 
