@@ -29,6 +29,7 @@ from annotations.models import Job, Output, OutputKind, Result, StorageState
 logger = logging.getLogger(__name__)
 
 AT_HAND = (StorageState.HOT, StorageState.ARCHIVING)
+WAIT_SECONDS = 1.5
 TIDY_SECONDS = 60
 ABANDONED_SECONDS = 24 * 3600  # a process that was killed left it
 _PART = ".part"
@@ -73,10 +74,10 @@ def folder() -> Path:
     return place
 
 
-def tables_of(result: Result, wait_seconds: float = 1.5) -> Tables:
+def tables_of(result: Result, wait_seconds: float | None = None) -> Tables:
     """The files of a result, made now if they are small.
 
-    Raises NotAtHandError, or PreparingError where they take longer than `wait_seconds`.
+    Raises NotAtHandError, or PreparingError where they take longer than `wait_seconds`, else WAIT_SECONDS.
     """
     wanted = _wanted(result)
     _tidy_now_and_then()
@@ -84,7 +85,7 @@ def tables_of(result: Result, wait_seconds: float = 1.5) -> Tables:
         os.utime(wanted.tables.alleles)
         return wanted.tables
     maker = _makers.start(wanted)
-    maker.thread.join(wait_seconds)
+    maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
     if _is_ready(wanted):
         return wanted.tables
     raise PreparingError(int(100 * maker.share))

@@ -45,6 +45,7 @@ def make_result(make_job) -> MakeResult:  # noqa: F811
 
 
 @pytest.fixture(autouse=True)
-def _tidied_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test tidies when it says so."""
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test tidies when it says so, and waits for its small tables on a busy machine too."""
+    monkeypatch.setattr(files, "WAIT_SECONDS", 60.0)
     monkeypatch.setattr(files, "TIDY_SECONDS", 1e9)

@@ -108,6 +108,7 @@ def test_a_job_without_a_result_shows_its_own_page(client, user, make_job):
 
 
 def test_a_large_table_is_prepared_while_the_page_waits(client, result, monkeypatch):
+    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
     monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
     response = client.get(f"/jobs/{result.pk}/explore/?gene=RYR1")
     assert response.status_code == 202
