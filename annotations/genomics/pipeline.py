@@ -205,7 +205,7 @@ class _Run:
 
     def _free_worker(self) -> Worker:
         """A worker whose buffers may be used, after writing what stands in the way."""
-        self._sinks.vcf.stream.flush(is_patient=False)
+        self._sinks.advance()
         while not self._free:
             if self._pending and (self._pending[0][0].done() or not self._sinks.vcf.stream.is_busy):
                 self._sink_oldest()

@@ -1,7 +1,4 @@
-"""memcpy for compiled code: numba turns a loop over bytes into single bytes, at a tenth of the speed.
-
-For spans of some length; for a few bytes the loop of output/text.py is as good.
-"""
+"""memcpy for compiled code: numba turns a loop over bytes into single bytes, at a tenth of the speed."""
 
 from __future__ import annotations
 

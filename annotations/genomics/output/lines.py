@@ -7,15 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotations.genomics.compiled import compiled
-from annotations.genomics.output.copying import copy_bytes
+from annotations.genomics.output.text import put_span
 from annotations.genomics.vcf.records import ID, INFO, Alleles, Bytes, Int32s, Int64s, Records
-
-
-@compiled
-def put_span(out: Bytes, at: int, text: Bytes, start: int, end: int) -> int:
-    """Copy text[start:end] to out[at:]; where it ends there."""
-    copy_bytes(out, at, text, start, end - start)  # type: ignore[call-arg]
-    return at + end - start
 
 
 @compiled

@@ -57,6 +57,12 @@ class Sinks:
             self._tables.write(answer.rows)
         self.vcf.write(answer.records, answer.lines, answer.line_offsets, is_sorted=is_sorted, release=release)
 
+    def advance(self) -> None:
+        """Hand on what the executor's threads have done, without waiting."""
+        self.vcf.stream.flush(is_patient=False)
+        if self._tables is not None:
+            self._tables.advance()
+
     def finish(self, judge: InputJudge, tally: Tally) -> Receipt:
         """Complete every file."""
         index = self.vcf.finish(is_sorted=judge.is_sorted)

@@ -7,6 +7,7 @@ and inclusive, as HGVS and CSQ count. What is not known or does not apply is nul
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -149,45 +150,52 @@ def number_values(values: Int64s) -> tuple[Int32s, Int64s]:
         size *= 4
 
 
-class TableStream:
-    """Cuts rows into groups by their own weight, numbers them, and hands out record batches."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that make one batch, and the numbers of the first row and allele among them in the file."""
 
-    def __init__(self, reference: Reference, declared_lengths: dict[str, int]) -> None:
-        self._encoder = _Encoder(reference, declared_lengths)
+    parts: list[Rows]
+    first_row: int
+    first_allele: int
+
+
+class GroupCutter:
+    """Cuts rows into groups by their own weight, however they arrive, and numbers them."""
+
+    def __init__(self) -> None:
         self._parts: list[Rows] = []
         self._weight = 0
         self._rows = 0
         self._alleles = 0
 
-    def add(self, rows: Rows) -> Iterator[Any]:
-        """The batches that these rows complete."""
+    def cut(self, rows: Rows) -> Iterator[Group]:
+        """The groups that these rows complete."""
         weights = np.cumsum(rows.weights())
         first, before = 0, 0
         while weights.size and self._weight + weights[-1] - before >= GROUP_WEIGHT:
             stop = int(np.searchsorted(weights, GROUP_WEIGHT - self._weight + before)) + 1
             self._parts.append(rows.part(first, stop))
-            yield self._encode()
+            yield self._close()
             first, before = stop, int(weights[stop - 1])
         if first < len(rows):
             self._parts.append(rows.part(first, len(rows)) if first else rows)
             self._weight += int(weights[-1]) - before
 
-    def finish(self) -> Iterator[Any]:
-        """The last batch, if anything is left."""
+    def finish(self) -> Iterator[Group]:
+        """The last group, if anything is left."""
         if self._parts:
-            yield self._encode()
+            yield self._close()
 
-    def _encode(self) -> Any:
-        rows = join_rows(self._parts)
+    def _close(self) -> Group:
+        group = Group(self._parts, self._rows, self._alleles)
+        self._rows += sum(part.terms.size for part in group.parts)
+        self._alleles += sum(len(part) for part in group.parts)
         self._parts, self._weight = [], 0
-        batch = self._encoder.encode(rows, self._rows, self._alleles)
-        self._rows += rows.terms.size
-        self._alleles += len(rows)
-        return batch
+        return group
 
 
-class _Encoder:
-    """Makes record batches; holds the reference's names as Arrow columns."""
+class BatchEncoder:
+    """Makes record batches, in any thread; holds the reference's names as Arrow columns."""
 
     def __init__(self, reference: Reference, declared_lengths: dict[str, int]) -> None:
         self._reference = reference
@@ -210,13 +218,15 @@ class _Encoder:
         self._canonical = (transcripts["flags"] & layout.CANONICAL) != 0
         self._exons = (transcripts["exon_to"] - transcripts["exon_from"]).astype(np.int64)
 
-    def encode(self, rows: Rows, first_row: int, first_allele: int) -> Any:
-        """A batch of all rows."""
+    def encode(self, group: Group) -> Any:
+        """A batch of all rows; the group is empty then."""
+        rows = join_rows(group.parts)
+        group.parts.clear()  # not held while the batch is made
         allele = np.repeat(np.arange(len(rows), dtype=np.int32), rows.counts)
         pairs = dict(zip(PAIR_NUMBERS, rows.numbers, strict=True))
         columns = {
-            "row": pa.array(np.arange(first_row, first_row + allele.size)),
-            "allele_row": pa.array(allele + np.int64(first_allele)),
+            "row": pa.array(np.arange(group.first_row, group.first_row + allele.size)),
+            "allele_row": pa.array(allele + np.int64(group.first_allele)),
             "impact": _dictionary(pairs["impact"], IMPACTS),
             "picked": pa.array(pairs["picked"] == 1),
             "hides_more_severe": pa.array(pairs["hides"] == 1),

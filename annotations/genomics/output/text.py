@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from annotations.genomics.compiled import compiled
+from annotations.genomics.output.copying import copy_bytes
 from annotations.genomics.reference.layout import BASES
 
 LETTERS: Final = np.frombuffer(BASES, np.uint8)
@@ -49,10 +50,8 @@ def put_byte(out: Any, at: int, byte: int) -> int:
 @compiled
 def put_span(out: Any, at: int, source: Any, start: int, end: int) -> int:
     """Copy source[start:end]."""
-    size = end - start
-    for i in range(size):
-        out[at + i] = source[start + i]
-    return at + size
+    copy_bytes(out, at, source, start, end - start)  # type: ignore[call-arg]
+    return at + end - start
 
 
 @compiled
