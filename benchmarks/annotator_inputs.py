@@ -7,6 +7,7 @@ genome: spread evenly over the contig, as a whole genome's variants are: 85 % SN
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,22 @@ def make_input(path: Path, reference: Reference, *, mix: str, alleles: int, samp
                 stream.write(pack_block(block))
         for block in cutter.finish():
             stream.write(pack_block(block))
+        stream.write(BGZF_END)
+    beside.rename(path)
+    return path
+
+
+def repeat_records(source: Path, path: Path, times: int) -> Path:
+    """Write a file with each of the source's records that many times, one after the other, packed, at path."""
+    if path.exists():
+        return path
+    beside = path.with_suffix(".partial")
+    with gzip.open(source, "rb") as given, beside.open("wb") as stream:
+        cutter = BlockCutter()
+        for line in given:
+            part = np.frombuffer(line if line.startswith(b"#") else line * times, np.uint8)
+            stream.writelines(pack_block(block) for block in cutter.cut(part))
+        stream.writelines(pack_block(block) for block in cutter.finish())
         stream.write(BGZF_END)
     beside.rename(path)
     return path
