@@ -75,8 +75,11 @@ class Area(Protocol):
     def open(self, key: str) -> BinaryIO:
         """A stream of the object's bytes. Raises ObjectChangedError when there is none."""
 
-    def read_part(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes start to stop (half-open) of the object. Raises ObjectChangedError when there is none."""
+    def read_part(self, key: str, start: int, stop: int, pinned: Stored | None = None) -> bytes:
+        """Bytes start to stop (half-open) of the object, fewer at its end.
+
+        Raises ObjectChangedError when there is none, or it is not the pinned one.
+        """
 
     def store(self, source: Path, key: str, check: Check) -> Stored:
         """Put a file under a key."""
@@ -158,9 +161,11 @@ class FileArea:
         except FileNotFoundError as error:
             raise ObjectChangedError(f"{key} is not there") from error
 
-    def read_part(self, key: str, start: int, stop: int) -> bytes:
-        """See Area."""
+    def read_part(self, key: str, start: int, stop: int, pinned: Stored | None = None) -> bytes:
+        """See Area; of what was pinned only the size is compared, for the ETag is of all bytes."""
         with self.open(key) as stream:
+            if pinned is not None and os.fstat(stream.fileno()).st_size != pinned.size_bytes:
+                raise ObjectChangedError(f"{key} is not what was uploaded")
             stream.seek(start)
             return stream.read(stop - start)
 

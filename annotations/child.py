@@ -70,7 +70,7 @@ def annotate(space: Workspace, reference_name: str, options: dict[str, Any], tic
             stdout=stream,
             stderr=stream,
             cwd=space.folder,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
         )
     try:
@@ -83,16 +83,25 @@ def annotate(space: Workspace, reference_name: str, options: dict[str, Any], tic
         raise ChildCrashedError(*_diagnose(returncode, log))
 
 
-def _launcher() -> list[str]:
+def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int) -> list[str]:
+    """The beginning of a command that runs the annotator within limits; its arguments follow."""
     megabyte = 1_000_000
     limits = {
         "parent": os.getpid(),
-        "data-bytes": settings.CHILD_MEMORY_MB * megabyte,
-        "cpu-seconds": settings.CHILD_CPU_SECONDS,
-        "file-bytes": settings.CHILD_OUTPUT_MB * megabyte,
+        "data-bytes": memory_mb * megabyte,
+        "cpu-seconds": cpu_seconds,
+        "file-bytes": output_mb * megabyte,
         "open-files": OPEN_FILES,
     }
     return [sys.executable, "-m", "annotations.confine", *(f"--{name}={value}" for name, value in limits.items()), "--"]
+
+
+def _launcher() -> list[str]:
+    return launcher(
+        memory_mb=settings.CHILD_MEMORY_MB,
+        cpu_seconds=settings.CHILD_CPU_SECONDS,
+        output_mb=settings.CHILD_OUTPUT_MB,
+    )
 
 
 def _arguments(space: Workspace, reference_name: str, options: dict[str, Any]) -> list[str]:
@@ -118,7 +127,8 @@ def _arguments(space: Workspace, reference_name: str, options: dict[str, Any]) -
     ]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """All that the annotator's process knows of ours."""
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     ours = {
         "PYTHONPATH": str(settings.BASE_DIR),

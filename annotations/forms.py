@@ -10,6 +10,9 @@ from django.conf import settings
 
 from annotations import references
 from annotations.models import JobStatus
+from annotations.preflights import ASK, REFUSE, Look
+
+ANNOTATED_BEFORE = "annotated_before"  # the question that `overwrite` answers
 
 
 def _reference_choices() -> list[tuple[str, str]]:
@@ -62,7 +65,29 @@ class SubmitForm(RunForm):
         required=False,
         help_text="Without this, a file that was annotated before is refused.",
     )
+    confirmed = forms.BooleanField(label="Annotate it all the same", required=False)
     field_order = ("reference", "name", "overwrite")
+
+    def judged_reference(self) -> str | None:
+        """The reference that was chosen; None before there was a choice, and where it is none of ours."""
+        return str(self.cleaned_data.get("reference") or "") or None if self.is_bound else None
+
+    def ask(self, look: Look) -> None:
+        """Fit the questions to what the file is."""
+        if not self.is_bound and look.facts["reference"]:
+            self.initial["reference"] = look.facts["reference"]
+
+    def accepts(self, look: Look) -> bool:
+        """The file may be queued; otherwise an error says why not, or what is to be confirmed."""
+        if look.verdict == REFUSE:
+            self.add_error(None, look.sentence)
+        elif look.verdict == ASK and not self._is_confirmed(look):
+            self.add_error("overwrite" if look.code == ANNOTATED_BEFORE else "confirmed", look.sentence)
+        return not self.errors
+
+    def _is_confirmed(self, look: Look) -> bool:
+        data = self.cleaned_data
+        return bool(data["overwrite"] if look.code == ANNOTATED_BEFORE else data["confirmed"])
 
     def options(self) -> dict[str, Any]:
         """The choices as the job keeps them: only what was chosen."""

@@ -83,10 +83,12 @@ class S3Area:
             body: BinaryIO = self._client.get_object(**self._at(key))["Body"]
         return body
 
-    def read_part(self, key: str, start: int, stop: int) -> bytes:
-        """See Area."""
+    def read_part(self, key: str, start: int, stop: int, pinned: Stored | None = None) -> bytes:
+        """See Area; If-Match makes S3 refuse an object that is not the pinned one."""
+        condition = {"IfMatch": pinned.etag} if pinned is not None else {}
         with _translated(key):
-            part: bytes = self._client.get_object(**self._at(key), Range=f"bytes={start}-{stop - 1}")["Body"].read()
+            found = self._client.get_object(**self._at(key), **condition, Range=f"bytes={start}-{stop - 1}")
+            part: bytes = found["Body"].read()
         return part
 
     def store(self, source: Path, key: str, check: Check) -> Stored:

@@ -104,6 +104,12 @@ def open_input(upload: Upload) -> BinaryIO:
     return area("inputs").open(upload.storage_key)
 
 
+def read_input(upload: Upload, offset: int, length: int) -> bytes:
+    """A part of a received upload, as it was pinned. Raises ObjectChangedError, StorageAwayError."""
+    pinned = Stored(upload.size_bytes or 0, upload.etag)
+    return area("inputs").read_part(upload.storage_key, offset, offset + length, pinned)
+
+
 def input_url(upload: Upload) -> str | None:
     """A presigned address of an upload; None where the web server sends it."""
     return area("inputs").link(upload.storage_key, upload.file_name)

@@ -30,6 +30,7 @@ from gas.clock import from_now
 DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
 TRANSFER_TIME = timedelta(hours=24)  # for an upload that began while its link was good
 MAX_OPEN_UPLOADS = 100  # announced or received, without a job
+SHOWN_UPLOADS = 10
 OPTIONS: dict[str, frozenset[Any]] = {"overwrite": frozenset({True, False})}  # replace CSQ that the file brings
 
 
@@ -180,8 +181,13 @@ def _announced(chunks: Iterable[bytes], size_bytes: int) -> Iterable[bytes]:
         raise RefusedError("upload_incomplete", "The connection broke before the whole file was here. Upload it again.")
 
 
-def _pin(upload: Upload) -> None:
-    """Ask storage what the browser put there: the object's size and ETag are fixed from here on."""
+def confirm_received(upload: Upload) -> None:
+    """Make sure that the file is here; ask storage for it where the browser sent it there.
+
+    The object's size and ETag are fixed from then on.
+    """
+    if upload.status != UploadStatus.CREATED:
+        return
     if isinstance(area("inputs"), FileArea):  # received by `receive_content`, or not at all
         raise RefusedError("not_received", "The file is not here yet. Wait until its upload has finished.")
     try:
@@ -195,6 +201,18 @@ def _pin(upload: Upload) -> None:
     if found.size_bytes != upload.max_bytes:
         raise RefusedError("file_differs", "The file that arrived is not the one that was announced. Upload it again.")
     transitions.receive(upload.pk, found.size_bytes, found.etag, plans.limits(upload.owner).input_retention)
+    upload.refresh_from_db()
+
+
+def discard_upload(upload: Upload) -> bool:
+    """Let go of a file that no job uses; the sweep deletes it. False: a job uses it, or it is gone already."""
+    return transitions.release(upload.pk)
+
+
+def waiting_uploads(user: User) -> list[Upload]:
+    """Files that were received and have no job yet, newest first."""
+    waiting = Upload.objects.filter(owner=user, status=UploadStatus.RECEIVED, is_sample=False)
+    return list(waiting.order_by("-received_at")[:SHOWN_UPLOADS])
 
 
 # --- Jobs --------------------------------------------------------------------------------------
@@ -209,8 +227,7 @@ def submit_job(
     if upload is None:
         raise RefusedError("upload_unknown", "This upload is not there any more. Upload the file again.")
     _check_choice(reference_name, options)
-    if upload.status == UploadStatus.CREATED:
-        _pin(upload)
+    confirm_received(upload)
     with transaction.atomic():
         owner = _lock(user)
         earlier = _job_of(user, submission_key)  # again, now that nobody else is at it

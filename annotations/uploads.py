@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import confirmed_required, signed_in
@@ -38,6 +39,7 @@ def described(ticket: submission.UploadTicket) -> dict[str, Any]:
     """What the sender of a file has to know."""
     return {
         "upload_id": str(ticket.upload.pk),
+        "page": reverse("annotations:upload", args=[ticket.upload.pk]),
         "method": ticket.method,
         "url": ticket.url,
         "fields": ticket.fields,

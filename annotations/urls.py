@@ -33,5 +33,7 @@ urlpatterns = [
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
     *explorer.urlpatterns,
     path("uploads/", uploads.upload_create, name="upload_create"),
+    path("uploads/<uuid:upload_id>/", views.upload, name="upload"),
+    path("uploads/<uuid:upload_id>/discard", views.upload_discard, name="upload_discard"),
     path("uploads/<uuid:upload_id>/content", uploads.upload_content, name="upload_content"),
 ]

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import plans
 from accounts.access import confirmed_required, signed_in
-from annotations import access, downloads, estimate, failures, submission, summaries, timeline, transitions
+from annotations import access, downloads, estimate, failures, preflights, submission, summaries, timeline, transitions
 from annotations.allowance import allowance_of
 from annotations.explorer import files as explorer_files
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.genome_browser.features import is_browsable
 from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
 from annotations.pictures.plots import draw_plots
+from annotations.review import review
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
 POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
@@ -39,29 +40,88 @@ def home(request: HttpRequest) -> HttpResponse:
 @confirmed_required
 @require_http_methods(["GET", "POST"])
 def submit(request: HttpRequest) -> HttpResponse:
-    """Make a job of an uploaded file."""
+    """Choose a file; or, by POST, make a job of one that was uploaded."""
     user = signed_in(request)
-    form = SubmitForm(request.POST or None)
+    if request.method != "POST":
+        context = {"waiting": submission.waiting_uploads(user), "allowance": allowance_of(user), **_samples()}
+        return render(request, "annotations/submit.html", context)
+    form = SubmitForm(request.POST)
+    uploaded = None
     if form.is_valid():
         data = form.cleaned_data
+        uploaded = Upload.objects.select_related("owner").filter(pk=data["upload_id"], owner=user).first()
         try:
-            job = submission.submit_job(
-                user,
-                upload_id=data["upload_id"],
-                reference_name=data["reference"],
-                submission_key=data["submission_key"],
-                options=form.options(),
-                name=data["name"],
-            )
-            return redirect("annotations:job", job.pk)
+            if uploaded is None or _may_be_queued(uploaded, form):
+                job = submission.submit_job(
+                    user,
+                    upload_id=data["upload_id"],
+                    reference_name=data["reference"],
+                    submission_key=data["submission_key"],
+                    options=form.options(),
+                    name=data["name"],
+                )
+                return redirect("annotations:job", job.pk)
         except submission.RefusedError as error:
             form.add_error(None, error.sentence)
-    uploaded = None
-    if form.is_bound and form.cleaned_data.get("upload_id"):
-        mine = Upload.objects.filter(owner=user, status=UploadStatus.RECEIVED)
-        uploaded = mine.filter(pk=form.cleaned_data["upload_id"]).first()
-    context = {"form": form, "uploaded": uploaded, "allowance": allowance_of(user), **_samples()}
-    return render(request, "annotations/submit.html", context, status=422 if form.errors else 200)
+    elif form.cleaned_data.get("upload_id"):
+        uploaded = Upload.objects.filter(pk=form.cleaned_data["upload_id"], owner=user).first()
+    return _review(request, uploaded, form)
+
+
+def _may_be_queued(uploaded: Upload, form: SubmitForm) -> bool:
+    """What the file is allows a job with these choices; otherwise the form says why not."""
+    if uploaded.status not in (UploadStatus.CREATED, UploadStatus.RECEIVED):
+        return True  # it has a job already, or none can be made: the submission says so
+    submission.confirm_received(uploaded)
+    look = preflights.look_at(uploaded, form.cleaned_data["reference"])
+    if look is None:
+        return True  # nobody could look: the job checks for itself
+    return form.accepts(look)
+
+
+@confirmed_required
+@require_safe
+def upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    """What an uploaded file is, and how to annotate it."""
+    uploaded = access.owned_upload(signed_in(request), upload_id)
+    job = uploaded.jobs.order_by("-submitted_at").first()
+    if job is not None:
+        return redirect("annotations:job", job.pk)
+    if uploaded.status == UploadStatus.EXPIRED:
+        messages.error(request, "This file is not here any more. Upload it again.")
+        return redirect("annotations:submit")
+    try:
+        submission.confirm_received(uploaded)
+    except submission.RefusedError as error:
+        messages.error(request, error.sentence)
+        return redirect("annotations:submit")
+    return _review(request, uploaded, SubmitForm(initial={"upload_id": uploaded.pk}))
+
+
+def _review(request: HttpRequest, uploaded: Upload | None, form: SubmitForm) -> HttpResponse:
+    """The page of an uploaded file: what it is, and the form; its reference is the one that REF proves."""
+    status = 422 if form.errors else 200
+    is_here = uploaded is not None and uploaded.status == UploadStatus.RECEIVED
+    look = preflights.look_at(uploaded, form.judged_reference()) if uploaded is not None and is_here else None
+    if look is not None:
+        form.ask(look)
+    context = {
+        "form": form,
+        "uploaded": uploaded if is_here else None,
+        "review": review(look) if look is not None else None,
+        "allowance": allowance_of(signed_in(request)),
+    }
+    return render(request, "annotations/upload.html", context, status=status)
+
+
+@confirmed_required
+@require_POST
+def upload_discard(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    """Let go of an uploaded file that has no job."""
+    uploaded = access.owned_upload(signed_in(request), upload_id)
+    if submission.discard_upload(uploaded):
+        messages.success(request, f"{uploaded.file_name} is discarded.")
+    return redirect("annotations:submit")
 
 
 def _samples() -> dict[str, Any]:

@@ -1,13 +1,11 @@
-/* Choose a file, say what it is, send it with a progress bar, then submit the form.
+/* Choose a file, say what it is, send it with a progress bar, then go to its page.
    Without this script the page explains that sending needs it; everything else is plain HTML. */
 "use strict";
 (() => {
-  const form = document.getElementById("submit-form");
+  const form = document.getElementById("upload-form");
   const at = (id) => document.getElementById(id);
   const file = at("file"), drop = at("drop"), go = at("go"), bar = at("upload-bar");
-  const uploadId = form.elements.upload_id;
   const token = form.elements.csrfmiddlewaretoken.value;
-  const HEAD_BYTES = 131072;
   let chosen = null, transfer = null;
 
   const bytes = (n) => {
@@ -24,49 +22,13 @@
     if (sentence) box.scrollIntoView({ block: "nearest" });
   };
 
-  /* The beginning of the file as text, decompressed here; nothing is sent for it. */
-  const beginning = async (blob) => {
-    const head = blob.slice(0, HEAD_BYTES);
-    const magic = new Uint8Array(await head.slice(0, 2).arrayBuffer());
-    if (magic[0] !== 0x1f || magic[1] !== 0x8b || !("DecompressionStream" in window)) return magic[0] === 0x1f ? "" : head.text();
-    const reader = head.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        text += decoder.decode(value, { stream: true });
-        if (text.length > 4 * HEAD_BYTES) break;
-      }
-    } catch { /* the slice ends inside a block: what came before it is good */ }
-    reader.cancel().catch(() => {});
-    return text;
-  };
-
-  const describe = (text) => {
-    const facts = [];
-    const version = /^##fileformat=(VCFv[\d.]+)/.exec(text);
-    if (version) facts.push(version[1]);
-    const columns = /^#CHROM.*$/m.exec(text);
-    if (columns) {
-      const samples = Math.max(0, columns[0].split("\t").length - 9);
-      facts.push(samples === 1 ? "1 sample" : samples.toLocaleString("en-GB") + " samples");
-    }
-    const assembly = /GRCh3[78]|hg19|hg38|T2T-CHM13|NCBI36|b37/i.exec(text.slice(0, columns ? columns.index : text.length));
-    if (assembly) facts.push("header names " + assembly[0]);
-    return facts;
-  };
-
   const choose = async (picked) => {
     if (transfer || !picked) return;
     chosen = picked;
-    uploadId.value = "";
     refuse("");
     at("drop-empty").hidden = true;
     at("drop-file").hidden = false;
     drop.classList.add("chosen");
-    go.textContent = "Upload and annotate";
     at("file-name").textContent = picked.name;
     at("file-facts").textContent = bytes(picked.size);
     if (picked.size > Number(form.dataset.maxBytes)) {
@@ -75,10 +37,13 @@
       return;
     }
     if (picked.size === 0) { refuse("This file is empty. Choose another one."); chosen = null; return; }
-    const text = await beginning(picked).catch(() => "");
-    if (chosen !== picked) return;
-    at("file-facts").textContent = [bytes(picked.size), ...describe(text)].join(", ");
-    if (text && !text.startsWith("##fileformat=VCF")) refuse("This does not look like a VCF: its first line is not ##fileformat=VCF. It may be refused.");
+    const head = await readVcfHead(picked).catch(() => null);
+    if (chosen !== picked || !head) return;
+    const { facts, version } = describeVcfHead(head);
+    at("file-facts").textContent = [bytes(picked.size), ...facts].join(", ");
+    if (head.foreign) { refuse(`This is not a VCF but ${head.foreign}.`); chosen = null; return; }
+    if (head.text && !version) refuse("This does not look like a VCF: its first line is not ##fileformat=VCFv4.x. It may be refused.");
+    else if (version && !/^4\.[0-5]$/.test(version)) refuse(`This is VCF ${version}; VCF 4.0 to 4.5 is read here. It may be refused.`);
   };
 
   const announce = async () => {
@@ -122,7 +87,6 @@
   });
 
   form.addEventListener("submit", async (event) => {
-    if (uploadId.value) { go.setAttribute("aria-disabled", "true"); return; }
     event.preventDefault();
     if (transfer) return;
     if (!chosen) { refuse("Choose a file first."); file.focus(); return; }
@@ -134,9 +98,9 @@
     try {
       const ticket = await announce();
       await send(ticket);
-      at("upload-text").textContent = "Received. Submitting the job.";
-      uploadId.value = ticket.upload_id;
-      form.submit();
+      at("upload-text").textContent = "Received. Looking at what it is.";
+      transfer = null;
+      location.assign(ticket.page);
     } catch (error) {
       refuse(error.message === "Failed to fetch" ? "The service does not answer. Check the connection and try again." : error.message);
       at("uploading").hidden = true;

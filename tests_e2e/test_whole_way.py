@@ -143,17 +143,18 @@ def test_a_mitochondrial_file_of_an_old_version_is_annotated(
     assert records_of(vcf) == records_of(tmp_path / "in.vcf.gz")
 
 
-def test_a_file_of_another_assembly_fails_with_a_sentence_about_it(
+def test_a_file_of_another_assembly_is_refused_before_it_is_queued(
     profile: Profile, account: tuple[Visitor, str]
 ) -> None:
     content = read_bench("gas_premium_1.vcf")
     if content is None:
         pytest.skip("the course system's sample uploads are not beside the project")
-    visitor, address = account
-    job = visitor.annotate(content, "gas_premium_1.vcf")
-    assert profile.service.wait_for_job(job)["status"] == "failed"
-    assert "assembly" in visitor.get(job).text
-    assert "assembly" in profile.mail_to(address, "Failed").get_content()
+    visitor, _ = account
+    upload = visitor.upload(content, "gas_premium_1.vcf")
+    assert "assembly" in visitor.get(f"/uploads/{upload}/").text
+    answer = visitor.post("/jobs/new", upload_id=upload, submission_key=uuid4().hex, reference="demo")
+    assert answer.status_code == 422
+    assert "assembly" in answer.text
 
 
 MAKE_TOKEN = """

@@ -100,6 +100,9 @@ def add_preflight_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=Path, metavar="INPUT")
     parser.add_argument("--reference", metavar="NAME", help="judge it for this one; default: the one it agrees with")
     parser.add_argument("--json", action="store_true", help="everything that was found")
+    parser.add_argument(
+        "--ask", action="store_true", help="INPUT is a size; parts are asked for on stdout and come on stdin"
+    )
 
 
 def _positive(text: str) -> int:
@@ -150,8 +153,13 @@ def _annotate(options: argparse.Namespace) -> None:
 
 
 def _preflight(options: argparse.Namespace) -> None:
+    from annotations.genomics.vcf.asked import AskedFile
     from annotations.genomics.vcf.preflight import Verdict, describe_preflight, preflight
 
+    if options.ask:
+        asked = AskedFile(int(str(options.input)), sys.stdin.buffer, sys.stdout.buffer)
+        asked.answer(preflight(asked, references_folder(), chosen=options.reference).as_json())
+        return
     found = preflight(options.input, references_folder(), chosen=options.reference)
     if options.json:
         print(json.dumps(found.as_json(), indent=1))  # noqa: T201

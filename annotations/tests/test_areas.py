@@ -31,6 +31,16 @@ def test_an_object_comes_back_as_it_was_stored(files, tmp_path):
     assert (tmp_path / "copy").read_bytes() == content
 
 
+def test_a_part_of_an_object_is_read_and_of_no_other(files):
+    stored = files.receive("a/b", [b"0123456789"])
+    assert files.read_part("a/b", 3, 7, stored) == b"3456"
+    assert files.read_part("a/b", 8, 100, stored) == b"89"
+    files.receive("a/b", [b"another one"])
+    for key in ("a/b", "a/c"):
+        with pytest.raises(ObjectChangedError):
+            files.read_part(key, 0, 4, stored)
+
+
 def test_what_is_not_there_is_said_so(files, tmp_path):
     assert files.head("a/b") is None
     assert files.size("a/b") is None

@@ -14,7 +14,7 @@ import requests
 from botocore.config import Config
 from django.core.files.storage import storages
 
-from annotations import execution, s3_area, storage, submission, sweep, transitions
+from annotations import execution, preflights, s3_area, storage, submission, sweep, transitions
 from annotations.areas import ObjectChangedError, StorageAwayError, Stored, area
 from annotations.heartbeat import Loss, LostError
 from annotations.models import Job, JobStatus, OutputKind, Upload
@@ -99,6 +99,28 @@ def submit(user, ticket: submission.UploadTicket) -> Job:
 
 def s3() -> Any:
     return boto3.client("s3", region_name=REGION)
+
+
+def test_a_part_of_the_pinned_object_is_read_and_of_no_other(tmp_path):
+    stored = put("inputs", "a/b", b"0123456789", tmp_path)
+    inputs = area("inputs")
+    assert inputs.read_part("a/b", 3, 7, stored) == b"3456"
+    assert inputs.read_part("a/b", 8, 100, stored) == b"89"
+    put("inputs", "a/b", b"another one", tmp_path)
+    for key in ("a/b", "a/c"):
+        with pytest.raises(ObjectChangedError):
+            inputs.read_part(key, 0, 4, stored)
+
+
+def test_a_file_in_the_bucket_is_looked_at_by_its_parts(user, aws):
+    ticket = submission.expect_upload(user, "x.vcf", len(VCF))
+    assert send(ticket).status_code == 204
+    submission.confirm_received(ticket.upload)
+    look = preflights.look_at(ticket.upload)
+    assert look is not None
+    assert (look.verdict, look.facts["estimated_records"], look.facts["reference"]) == ("ok", 1, "virus")
+    aws.fail_next("^GET .*/inputs/", times=2, status=503, code="SlowDown")
+    assert preflights.look_at(ticket.upload, "virus") is None
 
 
 # --- Uploads -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pysam
 import pytest
 from playwright.sync_api import expect
 
+from annotations.genomics.tests.made import pack_bgzf
 from tests_e2e.browser.conftest import Screen
 from tests_e2e.inputs import SAMPLE, sample_records, small_vcf
 from tests_e2e.visitor import PASSWORD, make_users
@@ -50,11 +51,24 @@ def sign_in(screen: Screen) -> None:
 
 
 def send(screen: Screen, name: str, content: bytes) -> None:
-    """Choose a file on the submit page and send it."""
-    screen.open("/jobs/new")
-    screen.page.locator("#file").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+    """Choose a file, send it, see that it can be annotated, and annotate it."""
+    upload(screen, name, content)
+    expect(screen.page.locator("#verdict")).to_contain_text("can be annotated with demo")
     screen.page.locator("#go").click()
     expect(screen.page).to_have_url(re.compile(r"/jobs/[0-9a-f-]{36}/"), timeout=WAIT_MS)
+
+
+def upload(screen: Screen, name: str, content: bytes) -> None:
+    """Choose a file on the submit page and send it."""
+    screen.open("/jobs/new")
+    choose(screen, name, content)
+    screen.page.locator("#go").click()
+    expect(screen.page).to_have_url(re.compile(r"/uploads/[0-9a-f-]{36}/"), timeout=WAIT_MS)
+
+
+def choose(screen: Screen, name: str, content: bytes) -> None:
+    """Pick a file on the page that is open."""
+    screen.page.locator("#file").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
 
 
 def test_from_sign_up_to_the_downloaded_result(screen: Screen, tmp_path: Path) -> None:
@@ -86,11 +100,34 @@ def test_markup_in_a_file_name_stays_text(screen: Screen) -> None:
     expect(screen.page.get_by_text("<img src=x").first).to_be_visible()
 
 
-def test_a_file_that_is_no_vcf_fails_with_a_sentence(screen: Screen) -> None:
+def test_a_file_is_described_before_it_is_sent_and_judged_before_it_is_queued(screen: Screen) -> None:
+    """The beginning is read in the browser, whatever it is packed with; the whole by the service."""
     sign_in(screen)
-    send(screen, "notes.vcf", b"These are my notes.\n" * 10)
-    expect(screen.page.locator("#status")).to_have_text("Failed", timeout=WAIT_MS)
-    expect(screen.page.locator("main")).to_contain_text("VCF")
+    screen.open("/jobs/new")
+    facts, error = screen.page.locator("#file-facts"), screen.page.locator("#upload-error")
+    text = small_vcf(300).replace(b"\n", b"\n##assembly=GRCh38\n", 1)
+    cut = text.index(b"#CHROM") + 3
+    packed = {
+        "plain text": text,
+        "gzip": gzip.compress(text[:cut]) + gzip.compress(text[cut:]),
+        "BGZF": pack_bgzf(text, 300),
+    }
+    for kind, content in packed.items():
+        choose(screen, "patient.vcf", content)
+        expect(facts).to_contain_text(f"VCF 4.2, {kind}, 2 samples, header names GRCh38")
+        expect(error).to_be_hidden()
+    for content, words in (
+        (b"PK\x03\x04xxx", "a ZIP archive"),
+        (pack_bgzf(b"BAM\x01xxx"), "a BAM file"),
+        (b"", "empty"),
+    ):
+        choose(screen, "patient.vcf.gz", content)
+        expect(error).to_contain_text(words)
+    choose(screen, "large.vcf", bytes(26_000_000))
+    expect(error).to_contain_text("the Free plan allows 25")
+    upload(screen, "notes.vcf", b"These are my notes.\n" * 10)
+    expect(screen.page.locator("#verdict")).to_contain_text("does not begin with ##fileformat")
+    expect(screen.page.locator("#go")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

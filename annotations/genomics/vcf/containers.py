@@ -7,8 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
 from zlib_ng import zlib_ng
 
@@ -45,6 +44,20 @@ _FOREIGN: Final = (
 )
 
 
+class Openable(Protocol):
+    """Where a file's bytes come from: a Path, or vcf.asked.AskedFile."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """A stream of the bytes that can seek."""
+
+
+def size_of(stream: BinaryIO) -> int:
+    """Bytes of a stream; it stands at its start afterwards."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return size
+
+
 class Container(Enum):
     """How a file is packed."""
 
@@ -73,13 +86,13 @@ def check_is_text(start: bytes) -> None:
 class Packed:
     """One pass over a file's unpacked bytes. bytes_read, bytes_total: of the file itself, packed."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Openable, limits: Limits) -> None:
         self.limits = limits
         self.bytes_read = 0  # of the file, unpacked or about to be
         self.held = 0  # bytes of those that are not unpacked yet
         self.unpacked = 0
-        self._stream: BinaryIO = path.open("rb")
-        self.bytes_total = os.fstat(self._stream.fileno()).st_size
+        self._stream = path.open("rb")
+        self.bytes_total = size_of(self._stream)
         self.container = detect_container(self._stream.read(_BGZF_FIXED))
         self._stream.seek(0)
 

@@ -23,6 +23,7 @@ from annotations.genomics.vcf.concordance import (
     unknown_contigs,
     wrong_assembly,
 )
+from annotations.genomics.vcf.containers import Openable, size_of
 from annotations.genomics.vcf.header import Header
 from annotations.genomics.vcf.limits import DEFAULT_LIMITS
 from annotations.genomics.vcf.order import RecordOrder
@@ -91,9 +92,10 @@ class Preflight:
         return {**asdict(self), "verdict": self.verdict.value, "concordances": concordances}
 
 
-def preflight(path: Path, references: Path, chosen: str | None = None) -> Preflight:
+def preflight(path: Openable, references: Path, chosen: str | None = None) -> Preflight:
     """Judge a file for the installed reference `chosen`, or the one it agrees with best."""
-    found = Preflight(Verdict.OK, bytes=path.stat().st_size)
+    with path.open("rb") as stream:
+        found = Preflight(Verdict.OK, bytes=size_of(stream))
     try:
         return _Look(path, references, chosen).judge(found)
     except AnnotationError as error:
@@ -114,7 +116,7 @@ def _read_start(reader: VcfReader) -> tuple[list[Chunk], bool]:
 class _Look:
     """One look at a file."""
 
-    def __init__(self, path: Path, references: Path, chosen: str | None) -> None:
+    def __init__(self, path: Openable, references: Path, chosen: str | None) -> None:
         self._path = path
         self._references = references
         self._chosen = chosen

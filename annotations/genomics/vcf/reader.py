@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.vcf.containers import Packed, check_is_text
+from annotations.genomics.vcf.containers import Openable, Packed, check_is_text
 from annotations.genomics.vcf.header import Header, header_too_long, parse_header
 from annotations.genomics.vcf.limits import Limits
 from annotations.genomics.vcf.lines import cut_lines
@@ -25,7 +24,7 @@ class VcfReader:
     header: see Header. Raises AnnotationError for what is no VCF or beyond the limits.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Openable, limits: Limits) -> None:
         self._limits = limits
         self._packed = Packed(path, limits)
         self._pieces = self._packed.pieces()

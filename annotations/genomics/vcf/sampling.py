@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.vcf.containers import BGZF_END, Container, find_block, unpack_blocks
+from annotations.genomics.vcf.containers import BGZF_END, Container, Openable, find_block, size_of, unpack_blocks
 
 PARTS: Final = 12
 _PACKED: Final = 96 << 10  # bytes of the file that a part reads where it is packed
@@ -24,16 +23,16 @@ class Part:
     data: bytes
 
 
-def read_parts(path: Path, container: Container, start: int) -> Iterator[Part]:
+def read_parts(path: Openable, container: Container, start: int) -> Iterator[Part]:
     """Parts at even distances after `start`; none of a gzip file, which can only be read from its start.
 
     Raises AnnotationError(damaged) where a BGZF block does not unpack.
     """
-    size = path.stat().st_size
     reach = _PLAIN if container is Container.PLAIN else _PACKED
-    if container is Container.GZIP or size - start < 2 * reach:
-        return
     with path.open("rb") as stream:
+        size = size_of(stream)
+        if container is Container.GZIP or size - start < 2 * reach:
+            return
         for number in range(1, PARTS + 1):
             offset = start + (size - start - reach) * number // PARTS
             stream.seek(offset)
@@ -53,10 +52,10 @@ def _unpack(raw: bytes) -> tuple[bytes, int]:
     return data, len(raw) - at - len(rest)
 
 
-def check_end(path: Path, container: Container, columns: int) -> None:
+def check_end(path: Openable, container: Container, columns: int) -> None:
     """Raises AnnotationError(truncated) where the file's end shows that it was cut off."""
-    size = path.stat().st_size
     with path.open("rb") as stream:
+        size = size_of(stream)
         if container is Container.BGZF:
             stream.seek(max(size - len(BGZF_END), 0))
             is_cut = stream.read() != BGZF_END
