@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
@@ -15,7 +17,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from accounts.models import User
-from annotations import storage, transitions
+from annotations import child, storage, transitions
 from annotations.areas import area
 from annotations.claims import Claim, Finished, StoredOutput
 from annotations.models import Job, OutputKind, Upload, UploadStatus
@@ -113,6 +115,14 @@ def finished(claim: Claim, content: bytes = b"result") -> Finished:
     digest = hashlib.sha256(content).hexdigest()
     outputs = [StoredOutput(OutputKind.VCF, key, "patient.annotated.vcf.gz", len(content), digest)]
     return Finished(outputs, {}, 3, 2, 1, "digest")
+
+
+@pytest.fixture(scope="session")
+def compiled_look(virus_reference: str) -> None:
+    """What a look at a file needs is compiled, so that no test waits for it within a look's time limit."""
+    sample = settings.BASE_DIR / "reference" / "sample.HCC1395.chr19.vcf.gz"
+    command = [sys.executable, "-m", "annotations.genomics", "preflight", str(sample), "--json"]
+    subprocess.run(command, env=child.environment(), check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

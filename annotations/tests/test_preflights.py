@@ -24,7 +24,7 @@ from annotations.models import Job, Upload, UploadStatus
 from annotations.tests.conftest import put_upload, take
 from annotations.tests.test_views import only, text_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("virus_reference")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("compiled_look")]
 
 GENOME = "".join((Path(settings.BASE_DIR) / "reference" / "NC_045512.2.fa").read_text().split("\n")[1:])
 

@@ -112,6 +112,7 @@ def test_a_part_of_the_pinned_object_is_read_and_of_no_other(tmp_path):
             inputs.read_part(key, 0, 4, stored)
 
 
+@pytest.mark.usefixtures("compiled_look")
 def test_a_file_in_the_bucket_is_looked_at_by_its_parts(user, aws):
     ticket = submission.expect_upload(user, "x.vcf", len(VCF))
     assert send(ticket).status_code == 204
