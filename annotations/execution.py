@@ -108,6 +108,7 @@ class _Attempt:
         fault("after_fetch")
         child.annotate(space, claim.reference_name, claim.options, self._tick)
         files = outcome.output_files(space)
+        outcome.check_receipt(space)
         fault("before_store")
         outputs = []
         for file in files:
@@ -192,6 +193,8 @@ def _crash_code(error: Exception) -> str:
             return "input_changed"
         case storage.ChecksumError():
             return "checksum_differs"
+        case outcome.ReceiptError():
+            return "receipt_differs"
     return "gave_up"
 
 

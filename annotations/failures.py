@@ -47,6 +47,10 @@ OURS: dict[str, str] = {
     "input_changed": (
         "The uploaded file is gone or is not the one that was uploaded. Upload it again and submit a new job."
     ),
+    "receipt_differs": (
+        "The service's own check failed: the records of the result were not those of the file, in {attempts} attempts. "
+        "Nothing was kept. Tell us the job's number."
+    ),
     "checksum_differs": (
         "The result could not be stored without damage in {attempts} attempts. "
         "Run it again later; if it fails again, tell us the job's number."

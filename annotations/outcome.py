@@ -37,6 +37,21 @@ def output_files(space: Workspace) -> list[OutputFile]:
     return files
 
 
+class ReceiptError(Exception):
+    """Records in are not records annotated and skipped, or the list of skipped ones is not whole: our fault."""
+
+
+def check_receipt(space: Workspace) -> None:
+    """Add up what the annotator says of its records, before anything of it is stored. Raises ReceiptError."""
+    records = json.loads(space.path("summary.json").read_text(encoding="utf-8"))["records"]
+    with space.path("skipped.tsv").open("rb") as stream:
+        listed = sum(line[:1] != b"#" for line in stream)
+    if records["total"] != records["annotated"] + records["skipped"] or listed != records["skipped"]:
+        raise ReceiptError(
+            f"{records['total']} in, {records['annotated']} annotated, {records['skipped']} skipped, {listed} listed"
+        )
+
+
 def read(space: Workspace, outputs: Sequence[StoredOutput]) -> Finished:
     """The stored outputs with the counts of the annotator's summary."""
     summary = json.loads(space.path("summary.json").read_text(encoding="utf-8"))

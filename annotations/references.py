@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -21,6 +23,7 @@ class InstalledReference:
     assembly: str
     digest: str
     built_at: datetime
+    sources: dict[str, str]  # title -> version
 
 
 def installed() -> list[InstalledReference]:
@@ -35,6 +38,22 @@ def find(name: str) -> InstalledReference | None:
     return next((reference for reference in installed() if reference.name == name), None)
 
 
+def newer_than(name: str, digest: str, summary: Mapping[str, Any]) -> str:
+    """What has changed since a result was made, as one sentence; "" where nothing has.
+
+    digest, summary: of the result; a reference that is not installed any more has nothing newer.
+    """
+    now = find(name)
+    if now is None or not digest or now.digest == digest:
+        return ""
+    before = {source["title"]: source["version"] for source in summary.get("sources", [])}
+    changed = [
+        f"{title} {version}" for title, version in now.sources.items() if version and before.get(title) != version
+    ]
+    added = f", with {', '.join(changed)}" if changed else ""
+    return f"The reference {name} was built anew on {now.built_at:%d %B %Y}{added}."
+
+
 def _read(folder: Path) -> InstalledReference | None:
     path = folder / manifest.FILE_NAME
     try:
@@ -43,4 +62,5 @@ def _read(folder: Path) -> InstalledReference | None:
         built_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (AnnotationError, OSError, ValueError):  # of another version, or being replaced just now
         return None
-    return InstalledReference(folder.name, content["assembly"], digest, built_at)
+    sources = {found["declaration"]["title"]: found["version"] for found in content.get("sources", [])}
+    return InstalledReference(folder.name, content["assembly"], digest, built_at, sources)

@@ -14,13 +14,25 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import plans
 from accounts.access import confirmed_required, signed_in
-from annotations import access, downloads, estimate, failures, preflights, submission, summaries, timeline, transitions
+from annotations import (
+    access,
+    downloads,
+    estimate,
+    failures,
+    preflights,
+    references,
+    submission,
+    summaries,
+    timeline,
+    transitions,
+)
 from annotations.allowance import allowance_of
 from annotations.explorer import files as explorer_files
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.genome_browser.features import is_browsable
 from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
 from annotations.pictures.plots import draw_plots
+from annotations.receipts import receipt_of
 from annotations.review import review
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
@@ -211,6 +223,8 @@ def _page_of(job: Job) -> dict[str, Any]:
         explorer_files.prepare(job.result)  # before somebody asks for the table
         context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
         context["plots"] = draw_plots(job.result.summary)
+        context["receipt"] = receipt_of(job.result, context["outputs"])
+        context["newer"] = references.newer_than(job.reference_name, job.reference_digest, job.result.summary)
         context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
     return context
 

@@ -94,6 +94,31 @@ def test_a_file_that_cannot_be_annotated_fails_with_the_annotators_sentence(user
     assert (objects(), mails(job)) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda space: space.path("skipped.tsv").write_bytes(b"#line\n7\tlost\n"),
+        lambda space: space.path("summary.json").write_text(
+            space.path("summary.json").read_text().replace('"annotated": 1', '"annotated": 0', 1)
+        ),
+    ],
+    ids=["list", "sum"],
+)
+def test_a_receipt_that_does_not_add_up_is_never_stored(job, monkeypatch, spoil):
+    annotate = child.annotate
+
+    def spoiled(space, *arguments):
+        annotate(space, *arguments)
+        spoil(space)
+
+    monkeypatch.setattr(child, "annotate", spoiled)
+    Job.objects.filter(pk=job.pk).update(crashes=2)  # the third ends it
+    run(job)
+    assert (job.status, job.failure_code) == (JobStatus.FAILED, "receipt_differs")
+    assert "own check failed" in failures.sentence(job)
+    assert objects() == []
+
+
 # --- Stopped on purpose ------------------------------------------------------------------------
 SLEEPER = """
     import os, time
