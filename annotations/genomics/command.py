@@ -69,6 +69,11 @@ def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `reference`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="the references that are installed")
+    for action, words in (("show", "what a reference is made of"), ("remove", "delete a reference; results stay")):
+        actions.add_parser(action, help=words).add_argument("name", metavar="NAME")
+    verify = actions.add_parser("verify", help="read references whole and compare them with their manifests")
+    verify.add_argument("name", nargs="*", metavar="NAME", help="default: all")
+    add_install_arguments(actions.add_parser("install", help="download a public assembly and build it"))
     build = actions.add_parser("build", help="compile a reference from sequence and genes")
     build.add_argument("name", metavar="NAME")
     build.add_argument("--assembly", required=True, metavar="GRCh38")
@@ -93,6 +98,15 @@ def add_reference_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=F.bed",
         help="what the source could have seen, so that it says not_seen or not_covered of what it lacks",
     )
+
+
+def add_install_arguments(install: argparse.ArgumentParser) -> None:
+    """The arguments of `reference install`."""
+    install.add_argument("assembly", metavar="GRCh38|GRCh37")
+    install.add_argument("--transcripts", default="ensembl", choices=("ensembl", "refseq", "mane"))
+    install.add_argument("--sources", nargs="*", default=[], metavar="KEY", help="such as clinvar dbsnp cytobands")
+    install.add_argument("--name", help="default: the assembly, and the transcripts where they are not Ensembl's")
+    install.add_argument("--addresses", type=Path, metavar="F.toml", help="a mirror's or a lab's own addresses")
 
 
 def add_preflight_arguments(parser: argparse.ArgumentParser) -> None:
@@ -207,19 +221,42 @@ def installed_references() -> list[str]:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    if options.action == "list":
-        for name in installed_references():
-            manifest = json.loads((references_folder() / name / "manifest.json").read_text(encoding="utf-8"))
-            contigs = ", ".join(contig["name"] for contig in manifest["contigs"][:8])
-            more = "" if len(manifest["contigs"]) <= 8 else f" and {len(manifest['contigs']) - 8} more"
-            transcripts = manifest["counts"]["transcripts"]
-            print(f"{name}\t{manifest['assembly']}\t{transcripts:,} transcripts\t{contigs}{more}")  # noqa: T201
-        return
-    inputs = BuildInputs(
+    from annotations.genomics.reference import installed
+
+    folder = references_folder()
+    match options.action:
+        case "list":
+            lines = [installed.describe_line(folder / name) for name in installed_references()]
+        case "show":
+            lines = installed.describe(find_reference(options.name))
+        case "verify":
+            lines = [installed.verify(find_reference(name)) for name in options.name or installed_references()]
+        case "remove":
+            lines = [installed.remove(find_reference(options.name))]
+        case "install":
+            lines = [str(_install(options))]
+        case _:
+            lines = [str(build_reference(_build_inputs(options), folder))]
+    for line in lines:
+        print(line)  # noqa: T201
+
+
+def _build_inputs(options: argparse.Namespace) -> BuildInputs:
+    return BuildInputs(
         options.name, options.assembly, options.fasta, options.genes, dict(options.codon_table),
         options.source, options.callable,
     )  # fmt: skip
-    print(build_reference(inputs, references_folder()))  # noqa: T201
+
+
+def _install(options: argparse.Namespace) -> Path:
+    from annotations.genomics.reference.install import ADDRESSES, Wish, install
+
+    addresses = options.addresses or ADDRESSES / f"{options.assembly}.toml"
+    if not addresses.is_file():
+        known = ", ".join(sorted(path.stem for path in ADDRESSES.glob("*.toml")))
+        raise AnnotationError("assembly_unknown", f"No addresses are known for {options.assembly!r}; known: {known}.")
+    wish = Wish(addresses, options.transcripts, tuple(dict.fromkeys(options.sources)), options.name or "")
+    return install(wish, references_folder(), sys.stderr)
 
 
 def _write_failure(path: Path, error: AnnotationError) -> None:

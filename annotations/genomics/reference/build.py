@@ -11,7 +11,7 @@ from typing import Any
 
 from annotations.genomics.consequence.codons import CODE_NUMBERS, CODES
 from annotations.genomics.errors import AnnotationError
-from annotations.genomics.reference import aliases, manifest
+from annotations.genomics.reference import aliases, installed, manifest
 from annotations.genomics.reference.contigs import Contig, Contigs
 from annotations.genomics.reference.fasta import read_fasta
 from annotations.genomics.reference.genes import GeneModels, is_gtf
@@ -55,6 +55,7 @@ def build_reference(inputs: BuildInputs, folder: Path) -> Path:
         manifest.write(beside, inputs.name, inputs.assembly, _describe(inputs, models), contigs, counts)
         if inputs.sources or inputs.callables:
             manifest.add_sources(beside, _compile_sources(inputs, beside))
+        installed.write_checksums(beside)
         _put_in_place(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
