@@ -17,6 +17,7 @@ from django.urls import reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import FormView
+from social_django.models import UserSocialAuth
 
 from accounts import plans, registration
 from accounts.access import signed_in
@@ -192,7 +193,13 @@ def profile(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form, "erasure": scheduled_for(user.pk)})
+    linked = UserSocialAuth.objects.filter(user=user).order_by("pk").values_list("provider", flat=True)
+    context = {
+        "form": form,
+        "erasure": scheduled_for(user.pk),
+        "identities": [settings.IDENTITY_PROVIDERS.get(name, name) for name in linked],
+    }
+    return render(request, "accounts/profile.html", context)
 
 
 @login_required

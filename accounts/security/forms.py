@@ -39,7 +39,6 @@ class PasskeyForm(forms.Form):
     name = forms.CharField(
         label="Name of the passkey",
         max_length=64,
-        initial="Passkey",
         help_text="Where it is kept: this phone, the key on your ring.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

@@ -15,11 +15,9 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from social_django.models import UserSocialAuth
 
 from accounts.access import signed_in
-from accounts.models import User
 from accounts.security import fresh, passkeys, second_factor, sessions, tokens
 from accounts.security.forms import CodeForm, FirstCodeForm, PasskeyForm, ProveForm, TokenForm
 
@@ -53,8 +51,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "codes_left": second_factor.codes_left(user),
         "has_app": second_factor.has_app(user),
         "passkeys": passkeys.of(user),
-        "passkeys_offered": passkeys.are_offered(),
-        "passkey_form": PasskeyForm(),
+        **_for_a_new_passkey(request),
         "tokens": tokens.working(user),
         "token_form": TokenForm(),
     }
@@ -126,12 +123,13 @@ def set_up(request: HttpRequest) -> HttpResponse:
         if codes is not None:
             return _device_added(request, codes)
         form.add_error("code", "This code does not fit. Check that the clock of your device is right.")
-    return render(request, "accounts/security/set_up.html", _set_up_context(user, device, form))
+    context = {"form": form, "secret": second_factor.secret_of(device), **_for_a_new_passkey(request)}
+    return render(request, "accounts/security/set_up.html", context)
 
 
-def _set_up_context(user: User, device: TOTPDevice, form: FirstCodeForm) -> dict[str, Any]:
-    context = {"form": form, "secret": second_factor.secret_of(device)}
-    return context | {"passkey_form": PasskeyForm(), "passkeys_offered": passkeys.are_offered()}
+def _for_a_new_passkey(request: HttpRequest) -> dict[str, Any]:
+    name = sessions.browser_name(request.headers.get("User-Agent", ""))
+    return {"passkey_form": PasskeyForm(initial={"name": name}), "passkeys_offered": passkeys.are_offered()}
 
 
 def _device_added(request: HttpRequest, codes: list[str]) -> HttpResponse:

@@ -412,3 +412,10 @@ def test_no_template_writes_script_or_style_into_a_page_or_trusts_text():
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|\|\s*safe\b|autoescape off", text), (
             template
         )
+
+
+def test_the_plan_page_says_what_is_used_of_it(browser: Client, person, make_job):
+    make_job(person)
+    page = " ".join(browser.get("/accounts/plan/").content.decode().split())
+    assert "<dt>Jobs waiting or running</dt><dd>1 of 10</dd>" in page
+    assert "<dt>Jobs in the last 24 hours</dt><dd>1 of 50</dd>" in page
