@@ -14,6 +14,7 @@ from social_django.models import Association, Nonce, UserSocialAuth
 
 from accounts import plans
 from accounts.models import Consent, Invitation, Plan, Registration, User
+from gas import audit
 
 # Nobody links identities or reads the keys of second factors by hand.
 for _model in (TOTPDevice, UserSocialAuth, Nonce, Association):
@@ -22,6 +23,12 @@ for _model in (TOTPDevice, UserSocialAuth, Nonce, Association):
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
     """A user as an admin sees it; the plan is set through the override, with a reason."""
+
+    suspension_reason = forms.CharField(
+        max_length=300,
+        required=False,
+        help_text="Needed to suspend somebody or to let them in again; it goes into the audit log.",
+    )
 
     class Meta:
         model = User
@@ -36,7 +43,9 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when r
             "plan_override_until",
             "plan_override_reason",
         )
+        labels = {"is_active": "May sign in"}
         help_texts = {
+            "is_active": "Off: suspended. All sessions end at once and tokens are refused; jobs and results stay.",
             "plan_override": "Goes before billing while it holds. Empty: the plan follows billing.",
             "plan_override_until": "Empty: until an admin takes it back.",
             "plan_override_reason": "Needed for every change; it goes into the audit log.",
@@ -49,6 +58,8 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when r
             not cleaned.get("plan_override_reason", "").strip() or "plan_override_reason" not in self.changed_data
         ):
             self.add_error("plan_override_reason", "Say why the plan changes.")
+        if "is_active" in self.changed_data and not cleaned.get("suspension_reason", "").strip():
+            self.add_error("suspension_reason", "Say why this user is suspended or let in again.")
         return cleaned
 
     def plan_changes(self) -> bool:
@@ -84,7 +95,8 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
                 )
             },
         ),
-        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Suspension", {"fields": ("is_active", "suspension_reason")}),
+        ("Rights", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -99,9 +111,15 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
         """The plan's columns go through accounts.plans; only a superuser gives rights."""
         if {"is_staff", "is_superuser", "groups"} & set(form.changed_data) and not request.user.is_superuser:
             raise PermissionDenied
-        plain = [name for name in form.changed_data if not name.startswith("plan_") and name != "groups"]
+        plain = [
+            name for name in form.changed_data if not name.startswith(("plan_", "suspension_")) and name != "groups"
+        ]
         if plain:
             obj.save(update_fields=plain)
+        if "is_active" in plain:
+            assert isinstance(request.user, User)  # noqa: S101  # the admin site let them in
+            action = "let user in" if obj.is_active else "suspend user"
+            audit.record(action, request.user, f"user:{obj.pk}", reason=form.cleaned_data["suspension_reason"].strip())
         if form.plan_changes():
             assert isinstance(request.user, User)  # noqa: S101  # the admin site let them in
             plans.override(

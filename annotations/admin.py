@@ -1,21 +1,20 @@
-"""Jobs and uploads for the staff: find, read the timeline, put back in the queue, cancel.
+"""Jobs and uploads for the staff: find, read the whole story, put back in the queue, cancel.
 
 Nothing here writes a row by itself, and no page costs more when there are millions of jobs.
 """
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
-from annotations import failures, timeline, transitions
+from annotations import failures, story, timeline, transitions
 from annotations.models import Job, Upload
 from gas import audit
 from gas.admin import ReadOnlyAdmin
@@ -63,18 +62,32 @@ class JobAdmin(OwnedAdmin):
     list_filter = ("status", "submitted_at")
     ordering = ("-submitted_at", "id")
     actions = ("requeue", "cancel")
-    readonly_fields = ("sentence", "timeline")
+    change_form_template = "annotations/admin/job.html"
+    fieldsets = (
+        (None, {"fields": ("name", "owner", "status", "sentence", "submitted_at", "started_at", "finished_at")}),
+        ("What was asked for", {"fields": ("upload", "reference_name", "reference_digest", "options", "rerun_of")}),
+        (
+            "Where it stands",
+            {"fields": ("attempt", "crashes", "due_at", "lease_until", "worker", "records_done", "bytes_done")},
+        ),
+    )
+    readonly_fields = ("sentence",)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The columns, and below them the whole story."""
+        job = self.get_object(request, object_id)
+        if job is not None and self.has_view_permission(request, job):
+            found = {"timeline": timeline.lines(job), "attempts": story.attempts(job), "log": story.log_text(job)}
+            may_act = self.has_requeue_permission(request)
+            extra_context = {**(extra_context or {}), **found, "may_act": may_act, "is_open": not job.is_final}
+        return super().change_view(request, object_id, form_url, extra_context)
 
     @admin.display(description="What the owner reads")
     def sentence(self, job: Job) -> str:
         """The failure in one sentence."""
         return failures.sentence(job) or "-"
-
-    @admin.display(description="Timeline")
-    def timeline(self, job: Job) -> SafeString:
-        """What happened, oldest first."""
-        lines = ((line.at.isoformat(timespec="seconds"), line.attempt, line.text) for line in timeline.lines(job))
-        return format_html_join("", "<div>{} / attempt {} / {}</div>", lines)
 
     @admin.action(description="Requeue: end the running lease", permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:

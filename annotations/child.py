@@ -6,6 +6,7 @@ The child knows no secret: its environment is a short list, its arguments are pa
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -20,6 +21,8 @@ from django.conf import settings
 
 from annotations.claims import Progress
 
+logger = logging.getLogger(__name__)
+
 TICK_SECONDS = 0.2
 OPEN_FILES = 256
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME")
@@ -31,11 +34,15 @@ Tick = Callable[[Progress], None]  # called several times a second; raises to en
 
 
 class ChildCrashedError(Exception):
-    """The annotator ended and neither finished nor refused the file; `code` is one of annotations.failures."""
+    """The annotator ended and neither finished nor refused the file; `code` is one of annotations.failures.
+
+    `how` is for the staff: the exit, what it used, and where in our code it broke.
+    """
 
     def __init__(self, code: str, how: str) -> None:
         super().__init__(f"{code}: the annotator ended with {how}")
         self.code = code
+        self.how = how
 
 
 class FileRefusedError(Exception):
@@ -76,11 +83,13 @@ def annotate(space: Workspace, reference_name: str, options: dict[str, Any], tic
     try:
         _wait(child, space.path("progress"), tick)
     finally:
-        returncode = _end_group(child)
+        returncode, used = _end_group(child)
+        logger.info("The annotator, process %d, ended with %d after %s.", child.pid, returncode, used)
     if returncode == REFUSED:
         raise FileRefusedError(_report(space))
     if returncode != 0:
-        raise ChildCrashedError(*_diagnose(returncode, log))
+        code, how = _diagnose(returncode, log)
+        raise ChildCrashedError(code, f"{how}, after {used}")
 
 
 def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int) -> list[str]:
@@ -151,14 +160,17 @@ def _wait(child: subprocess.Popen[bytes], progress_file: Path, tick: Tick) -> No
         os.close(process)
 
 
-def _end_group(child: subprocess.Popen[bytes]) -> int:
-    """Kill what is left of the child's group, and reap the child."""
+def _end_group(child: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Kill what is left of the child's group, and reap the child: its return code, and what it used in words."""
     # A child that failed before setsid has no group yet; it ends by itself.
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         child.kill()
-    return child.wait()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    peak_mb = usage.ru_maxrss * 1024 / 1_000_000  # Linux counts in KiB
+    return child.returncode, f"{usage.ru_utime + usage.ru_stime:.1f} s of CPU and {peak_mb:,.0f} MB at most"
 
 
 def _progress(file: Path) -> Progress:

@@ -20,6 +20,7 @@ class Claim:
     file_name: str
     reference_name: str
     options: dict[str, Any]
+    request_id: str = ""  # of the submission, so that one search of the logs finds the whole way
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.attempt}"

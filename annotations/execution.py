@@ -35,12 +35,13 @@ from annotations.areas import ObjectChangedError, StorageAwayError, free_percent
 from annotations.claims import Claim, Finished, Progress
 from annotations.heartbeat import Heartbeat, Loss, LostError
 from annotations.models import Job, JobStatus
-from gas import logs, stopping
+from gas import incidents, logs, stopping
 from gas.faults import fault
 
 logger = logging.getLogger(__name__)
 
 FAIL_AT_ONCE = ("cpu_limit", "output_too_large")  # the same file would meet the same limit again
+MAX_EXIT = 1000  # characters of the child's end that the timeline keeps
 PATIENCE_SECONDS = 300  # with a database that is away, before the sweep is left to settle the job
 
 
@@ -71,7 +72,7 @@ def _claim_and_run() -> bool:
     if claim is None:
         return False
     fault("after_claim")
-    with logs.bind(job=claim.job_id, attempt=claim.attempt):
+    with logs.bind(request=claim.request_id, user=claim.owner_id, job=claim.job_id, attempt=claim.attempt):
         _run(claim)
     return True
 
@@ -164,9 +165,9 @@ def _move_for(claim: Claim, error: Exception) -> Callable[[], bool] | None:
             logger.info("The file was refused: %s.", code)
             return lambda: transitions.fail(claim, code, detail)
         case WallLimitError():
-            return lambda: transitions.fail(claim, "wall_limit", {})
+            return lambda: transitions.fail(claim, "wall_limit", {}, limit=_limit("wall_limit"))
         case child.ChildCrashedError(code=code) if code in FAIL_AT_ONCE:
-            return lambda: transitions.fail(claim, code, {})
+            return lambda: transitions.fail(claim, code, {}, **_seen(error, code))
     if isinstance(error, StorageAwayError):
         logger.warning("Given back: %s.", error)
         return lambda: transitions.give_back(claim, "storage_away")
@@ -175,7 +176,24 @@ def _move_for(claim: Claim, error: Exception) -> Callable[[], bool] | None:
         return lambda: transitions.give_back(claim, "disk_full")
     code = _crash_code(error)
     logger.error("This attempt broke: %s.", code, exc_info=error)
-    return lambda: transitions.crash(claim, code, {"memory_mb": settings.CHILD_MEMORY_MB})
+    incidents.record(str(claim), f"annotate on {transitions.worker_name()}", error)
+    return lambda: transitions.crash(claim, code, {"memory_mb": settings.CHILD_MEMORY_MB}, **_seen(error, code))
+
+
+def _seen(error: Exception, code: str) -> dict[str, str]:
+    """What the staff reads of an attempt's end."""
+    how = error.how if isinstance(error, child.ChildCrashedError) else type(error).__name__
+    return {"exit": how[:MAX_EXIT]} | ({"limit": limit} if (limit := _limit(code)) else {})
+
+
+def _limit(code: str) -> str:
+    """The limit behind a code, in words; "" where none is."""
+    return {
+        "out_of_memory": f"memory: {settings.CHILD_MEMORY_MB:,} MB",
+        "cpu_limit": f"computing time: {settings.CHILD_CPU_SECONDS:,} s",
+        "wall_limit": f"time: {settings.CHILD_WALL_SECONDS:,g} s",
+        "output_too_large": f"size of a file: {settings.CHILD_OUTPUT_MB:,} MB",
+    }.get(code, "")
 
 
 def _is_disk_full(error: Exception) -> bool:

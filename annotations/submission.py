@@ -24,7 +24,7 @@ from accounts.models import User
 from annotations import references, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
 from annotations.models import OPEN_STATUSES, Job, Output, Upload, UploadStatus
-from gas import outbox
+from gas import outbox, pausing
 from gas.clock import from_now
 
 DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
@@ -93,6 +93,7 @@ def expect_upload(
 
 
 def _announce(user: User, file_name: str, size_bytes: int, *, is_sample: bool = False) -> Upload:
+    _check_open()
     upload_id = uuid4()
     with transaction.atomic():
         owner = _lock(user)
@@ -226,6 +227,7 @@ def submit_job(
     upload = Upload.objects.filter(pk=upload_id, owner=user).select_related("owner").first()
     if upload is None:
         raise RefusedError("upload_unknown", "This upload is not there any more. Upload the file again.")
+    _check_open()
     _check_choice(reference_name, options)
     confirm_received(upload)
     with transaction.atomic():
@@ -287,6 +289,7 @@ def run_again(
         earlier = _job_of(user, submission_key)
         if earlier is not None:
             return earlier
+        _check_open()
         _check_quota(owner)
         # Locked, so that the upload does not go with its last job while this one is made.
         upload = Upload.objects.select_for_update().filter(pk=job.upload_id, owner=user).first()
@@ -345,6 +348,16 @@ def _lock(user: User) -> User:
 
 def _job_of(user: User, submission_key: str) -> Job | None:
     return Job.objects.filter(owner=user, submission_key=submission_key).first()
+
+
+def _check_open() -> None:
+    """Nothing new while submissions are paused; what was submitted before stays."""
+    state = pausing.state()
+    if state.paused_since is not None:
+        raise RefusedError(
+            "submissions_paused",
+            f"New jobs are paused: {state.pause_reason} Try again later; nothing of yours is lost.",
+        )
 
 
 def _check_choice(reference_name: str, options: dict[str, Any]) -> None:

@@ -31,6 +31,18 @@ WORDS: dict[str, str] = {
     "restored": "The files are back from the archive",
 }
 
+# How an attempt may end without ending its job.
+ATTEMPT_ENDS = (
+    "lease_lost",
+    "lease_forgiven",
+    "crashed",
+    "stopping",
+    "requeued",
+    "disk_full",
+    "storage_away",
+    "database_away",
+)
+
 
 @dataclass(frozen=True)
 class Line:

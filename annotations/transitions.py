@@ -9,6 +9,7 @@ writes its line of the timeline, and what it promises to the world, in the same 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -32,7 +33,7 @@ from annotations.models import (
     Upload,
     UploadStatus,
 )
-from gas import doorbell, outbox
+from gas import doorbell, logs, outbox, pausing
 from gas.clock import database_now, from_now
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
@@ -69,7 +70,7 @@ def open_job(**fields: Any) -> Job:
     """A new job, PENDING from now on, and a doorbell; `fields` are the columns that the submission decides."""
     # A value, not Now(): SQLite writes the two with unlike digits, and lists compare this one with values.
     job = Job.objects.create(submitted_at=database_now(), due_at=Now(), **fields)
-    _tell(job.pk, "submitted", 0)
+    _tell(job.pk, "submitted", 0, request=logs.request_id())
     transaction.on_commit(lambda: doorbell.ring(ANNOTATE_TASK, queue="annotate"), robust=True)
     return job
 
@@ -84,7 +85,8 @@ def claim_next(worker: str) -> Claim | None:
 
 def _next_waiting() -> UUID | None:
     """The fair choice. Few jobs run, however many wait: so it counts those and walks an index for the rest."""
-    waiting = Job.objects.filter(status=JobStatus.PENDING, due_at__lte=Now()).order_by("submitted_at", "id")
+    due = Job.objects.filter(~pausing.draining(), status=JobStatus.PENDING, due_at__lte=Now())
+    waiting = due.order_by("submitted_at", "id")
     running = (
         Job.objects.filter(status=JobStatus.RUNNING).values_list("owner").annotate(jobs=Count("id")).order_by("jobs")
     )
@@ -116,6 +118,7 @@ def claim_job(job_id: UUID, worker: str) -> Claim | None:
             return None
         job = Job.objects.select_related("upload").get(pk=job_id)
         _tell(job.pk, "claimed", job.attempt, worker=worker)
+        submitted = job.events.filter(kind="submitted").values_list("detail", flat=True).first() or {}
     return Claim(
         job_id=job.pk,
         owner_id=job.owner_id,
@@ -126,6 +129,7 @@ def claim_job(job_id: UUID, worker: str) -> Claim | None:
         file_name=job.upload.file_name,
         reference_name=job.reference_name,
         options=job.options,
+        request_id=submitted.get("request", ""),
     )
 
 
@@ -188,12 +192,15 @@ def complete(claim: Claim, finished: Finished) -> bool:
     return True
 
 
-def fail(claim: Claim, code: str, detail: dict[str, Any]) -> bool:
-    """End the job for a reason that trying again cannot mend. False: fenced off."""
+def fail(claim: Claim, code: str, detail: dict[str, Any], **seen: str) -> bool:
+    """End the job for a reason that trying again cannot mend. False: fenced off.
+
+    `seen` goes into the timeline, for the staff: the child's exit, the limit it hit.
+    """
     with transaction.atomic():
         if not _end(_fence(claim), JobStatus.RUNNING, JobStatus.FAILED, failure_code=code, failure_detail=detail):
             return _ended_by(claim, JobStatus.FAILED)
-        _tell(claim.job_id, "failed", claim.attempt, code=code)
+        _tell(claim.job_id, "failed", claim.attempt, code=code, **seen)
         _promise_mail(claim.job_id)
     return True
 
@@ -213,9 +220,9 @@ def cancel(job_id: UUID, by: str) -> bool:
 
 
 # --- Giving a job back -------------------------------------------------------------------------
-def crash(claim: Claim, code: str, detail: dict[str, Any]) -> bool:
+def crash(claim: Claim, code: str, detail: dict[str, Any], **seen: str) -> bool:
     """The attempt broke and that counts: it waits for the next one, or the third crash ends it."""
-    return _put_back(_fence(claim), "crashed", code, detail, counts=True)
+    return _put_back(_fence(claim), "crashed", code, detail, counts=True, seen=seen)
 
 
 def give_back(claim: Claim, reason: str) -> bool:
@@ -244,7 +251,9 @@ def forgive_lost_lease(claim: Claim) -> bool:
     return True
 
 
-def _put_back(where: Q, kind: str, code: str, detail: dict[str, Any], *, counts: bool) -> bool:
+def _put_back(
+    where: Q, kind: str, code: str, detail: dict[str, Any], *, counts: bool, seen: Mapping[str, str] = {}
+) -> bool:
     """RUNNING -> PENDING, or -> FAILED when the job has had its tries. False: no such running job."""
     with transaction.atomic():
         job = _locked(where & Q(status=JobStatus.RUNNING))
@@ -252,7 +261,7 @@ def _put_back(where: Q, kind: str, code: str, detail: dict[str, Any], *, counts:
             return False
         crashes = job.crashes + (1 if counts else 0)
         is_orderly = kind in ORDERLY
-        _tell(job.pk, kind, job.attempt, code=code)
+        _tell(job.pk, kind, job.attempt, code=code, **seen)
         if crashes >= MAX_CRASHES or (job.attempt >= MAX_ATTEMPTS and not is_orderly):
             why = {"failure_code": code, "failure_detail": detail | {"attempts": job.attempt}}
             _end(Q(pk=job.pk), JobStatus.RUNNING, JobStatus.FAILED, crashes=crashes, **why)

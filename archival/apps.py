@@ -15,5 +15,5 @@ class ArchivalConfig(AppConfig):
 
     def ready(self) -> None:
         """Importing these modules fills gas.registry."""
-        for module in ("follow_plan", "mails", "sweep", "invariants", "erasure", "metrics"):
+        for module in ("follow_plan", "mails", "sweep", "invariants", "erasure", "metrics", "overview"):
             import_module(f"archival.{module}")

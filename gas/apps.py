@@ -13,7 +13,7 @@ class GasConfig(AppConfig):
 
     def ready(self) -> None:
         """Fill the registries."""
-        from gas import audit, checks, metrics, outbox, registry
+        from gas import audit, checks, metrics, outbox, overview, registry  # noqa: F401 - overview registers its tables
 
         registry.sweep("outbox", outbox.SWEEP_TASK)
         registry.sweep("audit", audit.SEAL_TASK)

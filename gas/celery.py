@@ -24,7 +24,7 @@ if not apps.ready:
 from django.conf import settings
 from django.db import connections
 
-from gas import registry, stopping
+from gas import beacon, registry, stopping
 
 logger = logging.getLogger(__name__)
 
@@ -130,4 +130,6 @@ def _ask_to_stop(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _say_ready(sender: Any, **_: Any) -> None:
-    logger.info("The %s worker is ready.", sender.hostname.partition("@")[0])
+    kind = sender.hostname.partition("@")[0]
+    beacon.begin(kind)
+    logger.info("The %s worker is ready.", kind)

@@ -1,7 +1,8 @@
 """Pages for what goes wrong, each with one sentence that says what to do.
 
 A page of ours (5xx) is rendered without the database and without the user, which may be what
-is broken; it shows the incident code, which is the request's id on every log line.
+is broken; it shows the incident code, which is the request's id on every log line and the key
+of the incident that the staff can read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template import TemplateDoesNotExist, loader
 
+from gas import incidents, logs
 from gas.context import site
 
 RETRY_AFTER_SECONDS = 10
@@ -108,8 +110,11 @@ def too_many_requests(request: HttpRequest, retry_after_seconds: int, sentence: 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; or 503 where the database was away or too busy, wherever in the request that showed."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError):
         response = page(request, 503)
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
+    if error is not None and (code := getattr(request, "request_id", "")):
+        incidents.record(code, f"{request.method} {logs.route_of(request)}", error)
     return page(request, 500)

@@ -36,6 +36,12 @@ def bind(**ids: object) -> Iterator[None]:
         _ids.reset(token)
 
 
+def request_id() -> str:
+    """The id of the request that this thread answers; "" outside one."""
+    request = current_request.get()
+    return "" if request is None else str(request.request_id)  # type: ignore[attr-defined]
+
+
 def route_of(request: HttpRequest) -> str:
     """The pattern that a request's path matched, without its values."""
     match = request.resolver_match
@@ -64,10 +70,15 @@ class ContextFilter(logging.Filter):
         return True
 
 
+def without_addresses(text: str) -> str:
+    """The text with every e-mail address struck out."""
+    return _ADDRESS.sub("[address]", text)
+
+
 def _text_of(record: logging.LogRecord, formatter: logging.Formatter) -> tuple[str, str]:
     """The message and the traceback ("" without one), without addresses."""
     trace = formatter.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
-    return _ADDRESS.sub("[address]", record.getMessage()), _ADDRESS.sub("[address]", trace)
+    return without_addresses(record.getMessage()), without_addresses(trace)
 
 
 def _ids_of(record: logging.LogRecord) -> dict[str, str]:

@@ -19,7 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gas import queues, registry
+from gas import beacon, pausing, queues, registry
 from gas.clock import database_now
 from gas.health import sweep_ages
 from gas.models import OutboxMessage, OutboxStatus
@@ -82,6 +82,8 @@ def collect() -> Iterator[Metric]:
     yield ages
     yield from _outbox()
     yield from _queues()
+    yield from beacon.collect()
+    yield _paused()
     disk = shutil.disk_usage(settings.VAR_DIR)
     free = disk.free / disk.total
     yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk, 0 to 1.", value=free)
@@ -98,6 +100,12 @@ def _queues() -> Iterator[Metric]:
         by_queue.add_metric([name], count)
     yield by_queue
     yield GaugeMetricFamily("gas_dead_letters", "Messages that no worker could use.", value=dead)
+
+
+def _paused() -> Metric:
+    since = pausing.state().paused_since
+    age = (database_now() - since).total_seconds() if since else 0.0
+    return GaugeMetricFamily("gas_paused_seconds", "For how long submissions are paused.", value=max(0.0, age))
 
 
 def _outbox() -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Rows that belong to no app: the outbox, the sweeps' turns, the audit log."""
+"""Rows that belong to no app: the outbox, the sweeps' turns, pauses, incidents, the audit log."""
 
 from __future__ import annotations
 
@@ -60,6 +60,61 @@ class SweepRun(models.Model):
     running_until = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ServiceState(models.Model):
+    """The one row that pauses the service; written by gas.pausing alone."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    paused_since = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=300, blank=True, default="")
+    draining_since = models.DateTimeField(null=True, blank=True)
+    banner = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="service_state_is_one_row", condition=Q(id=1)),
+            CheckConstraint(
+                name="service_pause_has_a_reason",
+                condition=Q(paused_since__isnull=True, pause_reason="")
+                | (Q(paused_since__isnull=False) & ~Q(pause_reason="")),
+            ),
+        ]
+        verbose_name = verbose_name_plural = "pause and banner"
+
+    def __str__(self) -> str:
+        return "pause and banner"
+
+
+class Incident(models.Model):
+    """The traceback behind a code that a user or a job's timeline names; forgotten after a while."""
+
+    code = models.CharField(max_length=80, primary_key=True)  # a request's id, or job/attempt
+    at = models.DateTimeField()
+    place = models.CharField(max_length=200)  # a route, or the worker that ran the attempt
+    error = models.CharField(max_length=200)
+    traceback = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="incident_at")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class WorkerSeen(models.Model):
+    """A worker process and when it was last heard of; see gas.beacon."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    kind = models.CharField(max_length=16)
+    version = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""The admin's first sight: the figures of /metrics in words, trouble marked.
+"""The admin's first sight: the figures of /metrics in words, trouble marked, and what each app adds.
 
 The same collectors feed both, so that what alerts and what is shown cannot differ.
 """
@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.template.defaultfilters import floatformat
+from django.urls import reverse
+from django.utils.html import format_html
 
-from gas import registry
+from gas import beacon, registry
+from gas.clock import database_now
+from gas.models import OutboxMessage, OutboxStatus, WorkerSeen
+from gas.registry import OverviewTable
 
 # When a figure is trouble, by the metric's name; deploy/alerts.yml says the same to Prometheus.
 LIMITS: dict[str, Callable[[float], bool]] = {
@@ -23,7 +28,12 @@ LIMITS: dict[str, Callable[[float], bool]] = {
     "gas_disk_free_ratio": lambda ratio: ratio < 0.15,
     "gas_dead_letters": lambda count: count > 0,
     "gas_archive_failing": lambda count: count > 0,
+    "gas_workers": lambda count: count < 1,
+    "gas_paused_seconds": lambda seconds: seconds > 14400,
 }
+
+
+MAX_ROWS = 20  # of a table
 
 
 @dataclass(frozen=True)
@@ -65,3 +75,39 @@ def shown(name: str, value: float) -> str:
     if name.endswith("_bytes"):
         return f"{value / 1_000_000:,.1f} MB"
     return floatformat(value, "-2g")
+
+
+def ago(seconds: float) -> str:
+    """How long ago, in words short enough for a table."""
+    return f"{timedelta(seconds=round(max(seconds, 0)))} ago"
+
+
+@registry.overview_table("workers", order=40)
+def workers() -> OverviewTable:
+    """Who was heard of within the last day."""
+    now = database_now()
+    rows = []
+    for worker in WorkerSeen.objects.order_by("kind", "-seen_at")[:MAX_ROWS]:
+        silent = (now - worker.seen_at).total_seconds()
+        is_there = "yes" if silent <= beacon.GONE_SECONDS else "gone"
+        rows.append(
+            (worker.name, is_there, ago(silent), ago((now - worker.started_at).total_seconds()), worker.version)
+        )
+    headings = ("Worker", "There", "Last heard of", "Started", "Version")
+    return OverviewTable(
+        "Workers of the last day", headings, rows, "No worker was ever heard of: start annotate and control."
+    )
+
+
+@registry.overview_table("outbox", order=50)
+def failed_promises() -> OverviewTable:
+    """Effects that failed for good, with the way to try them again."""
+    failed = OutboxMessage.objects.filter(status=OutboxStatus.FAILED).order_by("-created_at")
+    address = reverse("admin:gas_outboxmessage_changelist") + "?status__exact=failed"
+    rows = [
+        (format_html('<a href="{}">{}</a>', address, message.kind), str(message.tries), message.last_error)
+        for message in failed[:MAX_ROWS]
+    ]
+    return OverviewTable(
+        "Outbox: failed for good", ("Choose and try again", "Tries", "Last error"), rows, "Nothing failed for good."
+    )

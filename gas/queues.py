@@ -1,10 +1,11 @@
-"""What lies in the queues: doorbells that wait, and those that nobody could use."""
+"""What lies in the queues: doorbells that wait, and those that nobody could use, with their way back."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 
@@ -51,3 +52,38 @@ def _client() -> SQSClient:
 def _count(client: SQSClient, url: str) -> int:
     answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def redrive() -> dict[str, int]:
+    """Move what lies in each queue's dead-letter queue back; how many messages, by queue.
+
+    Sent before it is deleted: a message may come twice, none gets lost.
+    """
+    client = _client()
+    dead_urls = {_attribute(client, url, "QueueArn"): url for url in settings.SQS_DEAD_LETTER_URLS}
+    moved = {}
+    for name, url in {"annotate": settings.SQS_ANNOTATE_URL, "control": settings.SQS_CONTROL_URL}.items():
+        policy = json.loads(_attribute(client, url, "RedrivePolicy") or "{}")
+        dead_url = dead_urls.get(policy.get("deadLetterTargetArn", ""))
+        moved[name] = _move_all(client, dead_url, url) if dead_url else 0
+    return moved
+
+
+def _move_all(client: SQSClient, source_url: str, target_url: str) -> int:
+    moved = 0
+    # No more than were there: a message that dies again meanwhile waits for the next time.
+    for _ in range(_count(client, source_url)):
+        found = client.receive_message(QueueUrl=source_url, MessageAttributeNames=["All"]).get("Messages", [])
+        if not found:
+            break
+        (message,) = found
+        client.send_message(
+            QueueUrl=target_url, MessageBody=message["Body"], MessageAttributes=message.get("MessageAttributes", {})
+        )
+        client.delete_message(QueueUrl=source_url, ReceiptHandle=message["ReceiptHandle"])
+        moved += 1
+    return moved
+
+
+def _attribute(client: SQSClient, url: str, name: Literal["QueueArn", "RedrivePolicy"]) -> str:
+    return client.get_queue_attributes(QueueUrl=url, AttributeNames=[name]).get("Attributes", {}).get(name, "")

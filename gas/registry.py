@@ -6,7 +6,7 @@ handlers of one kind would mean that one of them is silently never called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -40,12 +40,25 @@ class Sweep:
     task_name: str
 
 
+@dataclass(frozen=True)
+class OverviewTable:
+    """A table of the admin's start page. A cell is text, or HTML that was made safe."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    empty: str  # the sentence instead of no rows
+
+
+OverviewSource = Callable[[], OverviewTable]
+
 _outbox_handlers: dict[str, OutboxHandler] = {}
 _erasers: dict[str, tuple[int, Eraser]] = {}
 _invariants: dict[str, Invariant] = {}
 _collectors: dict[str, Collector] = {}
 _exporters: dict[str, Exporter] = {}
 _sweeps: dict[str, Sweep] = {}
+_overview: dict[str, tuple[int, OverviewSource]] = {}
 
 
 def _take(table: dict[str, F], name: str, entry: F) -> None:
@@ -111,6 +124,16 @@ def exporter(name: str) -> Callable[[Exporter], Exporter]:
     return register
 
 
+def overview_table(name: str, order: int) -> Callable[[OverviewSource], OverviewSource]:
+    """Register a table of the admin's start page; lower `order` comes first. It must cost little."""
+
+    def register(source: OverviewSource) -> OverviewSource:
+        _take(_overview, name, (order, source))
+        return source
+
+    return register
+
+
 def sweep(name: str, task_name: str) -> None:
     """Register a periodic task of the control queue; `name` is its row in SweepRun."""
     _take(_sweeps, name, Sweep(name, task_name))
@@ -139,6 +162,11 @@ def collectors() -> list[tuple[str, Collector]]:
 def exporters() -> list[tuple[str, Exporter]]:
     """All exporters by name."""
     return sorted(_exporters.items())
+
+
+def overview_tables() -> list[OverviewSource]:
+    """The tables of the admin's start page in their order."""
+    return [source for _, source in sorted(_overview.values(), key=lambda entry: entry[0])]
 
 
 def sweeps() -> list[Sweep]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from gas import audit, outbox
+from gas import audit, incidents, outbox
 
 
 @shared_task(name=outbox.SWEEP_TASK)
@@ -15,5 +15,6 @@ def sweep_outbox() -> None:
 
 @shared_task(name=audit.SEAL_TASK)
 def seal_audit() -> None:
-    """Seal the audit entries that are not sealed yet."""
+    """Seal the audit entries that are not sealed yet, and forget old incidents."""
     audit.sweep()
+    incidents.forget_old()

@@ -1,4 +1,4 @@
-"""`{% overview %}`: the figures of the moment, for the admin's start page."""
+"""`{% overview %}`: the state of the moment, for the admin's start page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from django import template
 
-from gas import overview as figures_of
+from gas import overview as overview_of
+from gas import pausing, registry
 
 register = template.Library()
 
@@ -14,4 +15,8 @@ register = template.Library()
 @register.inclusion_tag("admin/overview.html")
 def overview() -> dict[str, Any]:
     """The context of admin/overview.html."""
-    return {"figures": figures_of.figures()}
+    return {
+        "figures": overview_of.figures(),
+        "service": pausing.state(),
+        "tables": [source() for source in registry.overview_tables()],
+    }

@@ -149,3 +149,32 @@ def test_what_aws_needs_is_made_once_and_again(monkeypatch, capsys):
     assert len(queues) == 4
     assert rules[0]["AllowedOrigins"] == ["https://gas.example.org"]
     assert set(closed.values()) == {True}
+
+
+def test_dead_letters_go_back_to_the_queue_they_came_from(monkeypatch, capsys, settings):
+    from django.core.management import call_command
+    from moto import mock_aws
+
+    from deploy import make_queues
+
+    for name, value in {"ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with mock_aws():
+        sqs = boto3.client("sqs")
+        annotate, annotate_dead = make_queues.make_queue("gas-annotate")
+        control, control_dead = make_queues.make_queue("gas-control")
+        settings.BROKER, settings.SQS_ANNOTATE_URL, settings.SQS_CONTROL_URL = "sqs", annotate, control
+        settings.SQS_DEAD_LETTER_URLS = [control_dead, annotate_dead]
+        for number in range(3):
+            sqs.send_message(QueueUrl=annotate_dead, MessageBody=f"ring {number}")
+        call_command("redrive")
+        found = [
+            message["Body"]
+            for _ in range(4)
+            for message in sqs.receive_message(QueueUrl=annotate, MaxNumberOfMessages=10).get("Messages", [])
+        ]
+        left = sqs.receive_message(QueueUrl=annotate_dead).get("Messages", [])
+
+    assert sorted(found) == ["ring 0", "ring 1", "ring 2"]
+    assert left == []
+    assert capsys.readouterr().out == "annotate: 3 messages moved back.\ncontrol: 0 messages moved back.\n"
