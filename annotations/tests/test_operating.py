@@ -27,10 +27,16 @@ def test_nothing_new_is_taken_while_paused_and_a_repeated_click_still_finds_its_
     pausing.pause("Upgrade", None)
     with pytest.raises(submission.RefusedError, match=r"New jobs are paused: Upgrade\. Try again later"):
         submission.expect_upload(user, "a.vcf", 10)
-    values = {"upload_id": put_upload(user).pk, "reference_name": "virus", "options": {}}
+    upload = put_upload(user)
+
+    def submit(key: str) -> Job:
+        return submission.submit_job(
+            user, upload_id=upload.pk, reference_name="virus", options={}, submission_key=key * 32
+        )
+
     with pytest.raises(submission.RefusedError, match="New jobs are paused"):
-        submission.submit_job(user, submission_key="b" * 32, **values)
-    assert submission.submit_job(user, submission_key="a" * 32, **values) == job
+        submit("b")
+    assert submit("a") == job
 
 
 def test_running_again_is_refused_while_paused(user, make_job, virus_reference):
