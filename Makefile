@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench bench-explorer bench-hgvs lint format requirements tools
+.PHONY: help setup run upgrade test bench bench-explorer bench-hgvs bench-load bench-farm lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,9 @@ setup: $(BASE_STAMP) $(WARM_STAMP) ## Make the environment and compile the annot
 
 run: setup ## Set up and serve on http://localhost:8000 (GAS_PORT changes the port)
 	@exec $(BIN)/python manage.py run
+
+upgrade: ## Bring this service to the newest version: pause, drain, back up, migrate, start, examine, resume
+	@deploy/upgrade
 
 test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is missing is skipped with a reason
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
@@ -38,6 +41,14 @@ bench-hgvs: setup $(DEV_STAMP) ## HGVS names read back by a second program, in a
 	  --genes reference/GRCh38.chrM.ensembl113.gff3 --codon-table chrM=2
 	@$(BIN)/python -m benchmarks.hgvs.write_names --reference $(VAR_DIR)/references/demo $(VAR_DIR)/names.tsv
 	@$(VAR_DIR)/hgvs/bin/python benchmarks/hgvs/round_trip.py $(VAR_DIR)/names.tsv
+
+bench-load: setup $(DEV_STAMP) ## Load on a service of its own: requests a second, latencies, invariants (minutes)
+	@test -x $(VAR_DIR)/locust/bin/locust || $(PYTHON) -m venv $(VAR_DIR)/locust
+	@$(VAR_DIR)/locust/bin/pip install -q --disable-pip-version-check -r benchmarks/locust/requirements.txt
+	@$(BIN)/python -m benchmarks.load --locust $(VAR_DIR)/locust/bin/locust $(ARGS)
+
+bench-farm: setup $(DEV_STAMP) ## 200 jobs at once on 1, 2 and 4 annotate workers: jobs a minute, queue age (minutes)
+	@$(BIN)/python -m benchmarks.farm $(ARGS)
 
 lint: $(DEV_STAMP) ## Style, types, layers, migrations, deployment settings, settings documentation
 	@$(BIN)/ruff check .

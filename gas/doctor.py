@@ -22,7 +22,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from gas import health
+from gas import health, startup
 from gas.clock import database_now
 
 CLOCK_SECONDS = 5.0  # more than this apart, log lines and links' lifetimes mislead
@@ -70,6 +70,8 @@ def _settings() -> str:
 
 def _database() -> str:
     executor = MigrationExecutor(connection)
+    if newer := startup.newer_migrations():
+        raise FaultError(f"The database is newer than this code, {settings.SITE_VERSION}: it has {newer[-1]}.")
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
         raise FaultError(f"{len(missing)} migrations are not applied.")

@@ -27,19 +27,19 @@ class StartupError(Exception):
 
 
 def lock_state_folder() -> IO[str]:
-    """Hold the state folder for this run, as long as the returned file is open."""
+    """Hold the state folder for this run, as long as the returned file is open; it says where and which process."""
     file = (settings.VAR_DIR / "run.lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
-        address = file.read().strip()
+        address = file.readline().strip()
         raise StartupError(
             f"GAS is running already on {address} with the state folder {settings.VAR_DIR}: "
             "stop that run first, or set GAS_VAR_DIR and GAS_PORT for a second one."
         ) from None
     file.truncate(0)
-    file.write(local_address())
+    file.write(f"{local_address()}\n{os.getpid()}\n")
     file.flush()
     return file
 
@@ -87,14 +87,18 @@ def prepare_database() -> None:
         ) from None
 
 
-def _refuse_newer_database() -> None:
+def newer_migrations() -> list[str]:
+    """Migrations that the database has and this code does not know."""
     loader = MigrationLoader(connection)
-    unknown = sorted(
+    return sorted(
         f"{app}.{name}"
         for app, name in set(loader.applied_migrations) - set(loader.disk_migrations)
         if app in loader.migrated_apps
     )
-    if unknown:
+
+
+def _refuse_newer_database() -> None:
+    if unknown := newer_migrations():
         raise StartupError(
             f"The database is newer than this version of GAS, {settings.SITE_VERSION} (it has {unknown[-1]}): "
             "start the newer version, or restore a backup from before the upgrade."

@@ -99,8 +99,31 @@ def test_late_sweeps_are_found(settings):
 
 def test_migrations_that_are_missing_are_found():
     from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.recorder import MigrationRecorder
 
-    MigrationRecorder(connection).record_unapplied("gas", "0001_initial")
+    ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("gas")
+    MigrationRecorder(connection).record_unapplied(app, newest)
 
     assert faults() == {"database": "1 migrations are not applied."}
+
+
+def test_a_database_newer_than_the_code_is_found():
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder(connection).record_applied("gas", "9999_from_the_future")
+
+    assert "newer than this code" in faults()["database"]
+
+
+def test_doctor_looks_again_for_as_long_as_it_is_told_to(monkeypatch, capsys):
+    from django.core.management import call_command
+
+    from gas.management.commands import doctor as command
+
+    seen = iter([[doctor.Finding("sweeps", False, "late", "wait")], [doctor.Finding("sweeps", True, "in time", "")]])
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(doctor, "examine", lambda: next(seen))
+    call_command("doctor", "--wait=60")
+    assert "All is well." in capsys.readouterr().out

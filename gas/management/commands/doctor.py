@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
+from threading import Event
+from time import monotonic
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from gas import doctor
+
+LOOK_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -16,10 +21,22 @@ class Command(BaseCommand):
     help = "Examine settings, database, clock, broker, storage, mail, reference, disk and sweeps."
     requires_system_checks = ()
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How long a service that has just been started may take."""
+        parser.add_argument("--wait", type=float, default=0, help="seconds to look again while something is not well")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        """Show each finding as it comes."""
+        """Show what was found, the last time that it was looked at."""
+        ends = monotonic() + options["wait"]
+        findings = list(doctor.examine())
+        while monotonic() < ends and not all(finding.is_well for finding in findings):
+            Event().wait(LOOK_SECONDS)
+            findings = list(doctor.examine())
+        self._show(findings)
+
+    def _show(self, findings: list[doctor.Finding]) -> None:
         faults = 0
-        for finding in doctor.examine():
+        for finding in findings:
             if finding.is_well:
                 self.stdout.write(f"well    {finding.name}: {finding.sentence}")
             else:
