@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import boto3
@@ -51,6 +52,14 @@ def test_alerts_and_dashboard_can_be_read():
     panels = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert all(panel["title"] and panel["targets"] for panel in panels)
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.aws.yml"])
+def test_the_compose_files_are_what_the_compose_specification_allows(name):
+    checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*checker, name], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_compose_runs_each_part_as_the_command_knows_it():
