@@ -37,8 +37,8 @@ INSERT INTO annotations_upload (id, owner_id, storage_key, file_name, max_bytes,
 INSERT INTO annotations_job (id, owner_id, upload_id, submission_key, name, reference_name, reference_digest, options,
     status, attempt, crashes, worker, submitted_at, due_at, started_at, finished_at, records_done, bytes_done, bytes_total,
     failure_code, failure_detail)
-  SELECT gen_random_uuid(), owner_id, id, id::text, 'a.vcf', 'demo', 'd', '{{}}', 'completed', 1, 0, 'w', now(), now(),
-    now(), now(), 1, 1, 1, '', '{{}}' FROM annotations_upload;
+  SELECT gen_random_uuid(), owner_id, id, id::text, 'a.vcf', 'demo', 'd', '{{}}', 'completed', 1, 0, 'w', now(),
+    now(), now(), now(), 1, 1, 1, '', '{{}}' FROM annotations_upload;
 INSERT INTO annotations_result (job_id, attempt, storage, summary, records_total, records_annotated, records_skipped,
     created_at)
   SELECT id, 1, 'hot', '{{}}', 1, 1, 0, now() FROM annotations_job;

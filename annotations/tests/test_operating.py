@@ -113,7 +113,7 @@ def test_a_jobs_story_tells_each_attempt_with_its_exit_limit_and_traceback(clien
     first = take(job)
     caplog.set_level(logging.CRITICAL)
     execution._settle(first, ChildCrashedError("out_of_memory", "SIGABRT, after 3.2 s of CPU and 2,999 MB at most"))
-    Job.objects.update(due_at=database_now())
+    Job.objects.update(due_at=database_now() - timedelta(seconds=1))
     second = take(job)
     transitions.complete(second, finished(second))
 
