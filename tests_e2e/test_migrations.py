@@ -35,7 +35,8 @@ INSERT INTO annotations_upload (id, owner_id, storage_key, file_name, max_bytes,
   SELECT gen_random_uuid(), id, 'key' || n || id, 'a.vcf', 1000, 1000, 'e', 'consumed', false, now()
   FROM accounts_user, generate_series(1, {each}) n;
 INSERT INTO annotations_job (id, owner_id, upload_id, submission_key, name, reference_name, reference_digest, options,
-    status, attempt, crashes, worker, submitted_at, due_at, started_at, finished_at, records_done, bytes_done, bytes_total,
+    status, attempt, crashes, worker, submitted_at, due_at, started_at, finished_at, records_done,
+    bytes_done, bytes_total,
     failure_code, failure_detail)
   SELECT gen_random_uuid(), owner_id, id, id::text, 'a.vcf', 'demo', 'd', '{{}}', 'completed', 1, 0, 'w', now(),
     now(), now(), now(), 1, 1, 1, '', '{{}}' FROM annotations_upload;
