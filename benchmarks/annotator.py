@@ -110,7 +110,7 @@ def peers(source: Path) -> dict[str, list[str]]:
 
             bases = pysam.FastaFile(str(EMBED / "GRCh38.chr19.fa.gz")).fetch("chr19")
             fasta.write_text(">chr19\n" + "\n".join(bases[at : at + 60] for at in range(0, len(bases), 60)) + "\n")
-        shape = ["-p", "a", "--unify-chr-names", "chr,-,chr", "-Oz1"]
+        shape = ["-p", "a", "-Oz1"]
         found["bcftools csq"] = ["bcftools", "csq", *shape, "-f", str(fasta), "-g", genes, "-o", output, str(source)]
     if shutil.which("vep"):
         shape = ["--hgvs", "--symbol", "--numbers", "--vcf", "--force_overwrite"]

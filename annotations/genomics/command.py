@@ -200,6 +200,11 @@ def describe_receipt(receipt: Receipt) -> str:
     ]
     lines += [f"  skipped {count:,}: {code}" for code, count in receipt.skipped.items()]
     lines += [f"  carried {count:,} alleles without annotation: {name}" for name, count in receipt.carried.items()]
+    if receipt.phased_codons:
+        lines.append(
+            f"  {receipt.phased_codons:,} pairs of alleles lie in one codon of one haplotype: each is described "
+            "by itself, and what they do together is not (the summary names them)"
+        )
     if not receipt.is_sorted:
         lines.append("  not sorted, so there is no index")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from annotations.genomics.consequence.phasing import PhaseWatch, find_neighbours
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.answer import Answer
 from annotations.genomics.output.files import OutputFiles
@@ -37,6 +38,7 @@ from annotations.genomics.vcf.records import Bytes, Int64s
 _SPARE: Final = 2
 """Chunks in work beyond one for each thread, so that none waits for the writer."""
 _SECOND: Final = 1.0
+_SITE_COLUMNS: Final = 8  # of a file without samples
 _RELEASE_EVERY: Final = 256
 """Chunks after which the reference's pages are let go: mapped pages count as resident memory."""
 
@@ -132,6 +134,7 @@ class Worker:
             rows=collect_rows(records, alleles, pairs, self._columns(found), found.by_pair)
             if self._wants_rows
             else None,
+            neighbours=find_neighbours(records, alleles, pairs) if self._parser.columns > _SITE_COLUMNS else (),
         )
 
     def _columns(self, found: Found) -> dict[str, tuple[Bytes, Int64s]]:
@@ -165,6 +168,7 @@ class _Run:
         self._files = files
         self._executor = executor
         self._judge = InputJudge(reference, header, request.limits)
+        self._phase = PhaseWatch()
         self._sinks = Sinks(request, reference, reader, files, executor)
         self._workers = [Worker(reference, parser, request) for _ in range(self._worker_count())]
         self._free = list(self._workers)
@@ -189,7 +193,7 @@ class _Run:
         tally = empty_tally(self._reference)
         for worker in self._workers:
             tally.add(worker.tally)
-        receipt = self._sinks.finish(self._judge, tally)
+        receipt = self._sinks.finish(self._judge, tally, self._phase)
         if progress is not None:
             self._report(progress)
         self._files.commit()
@@ -217,4 +221,5 @@ class _Run:
         task, worker = self._pending.popleft()
         answer = task.result()
         self._judge.follow(answer.records)
+        self._phase.follow(answer.neighbours)
         self._sinks.write(answer, is_sorted=self._judge.is_sorted, release=lambda: self._free.append(worker))

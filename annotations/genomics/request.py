@@ -44,7 +44,8 @@ class Receipt:
     """records == annotated + sum of skipped. Counts of records, unless named otherwise.
 
     skipped: by code of skips.SKIP_REASONS. carried: ALT alleles of annotated records that have no
-    annotation of their own, by what they are. index: suffix of the VCF's index, "" without.
+    annotation of their own, by what they are. phased_codons: pairs of alleles that one haplotype
+    carries in one codon. index: suffix of the VCF's index, "" without.
     """
 
     records: int
@@ -56,4 +57,5 @@ class Receipt:
     ref_compared: int
     ref_mismatches: int
     is_sorted: bool
+    phased_codons: int
     index: str

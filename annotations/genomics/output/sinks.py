@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from annotations.genomics.consequence.phasing import PhaseWatch
 from annotations.genomics.output import csq
 from annotations.genomics.output.answer import Answer
 from annotations.genomics.output.files import OutputFiles
@@ -63,7 +64,7 @@ class Sinks:
         if self._tables is not None:
             self._tables.advance()
 
-    def finish(self, judge: InputJudge, tally: Tally) -> Receipt:
+    def finish(self, judge: InputJudge, tally: Tally, phase: PhaseWatch) -> Receipt:
         """Complete every file."""
         index = self.vcf.finish(is_sorted=judge.is_sorted)
         if self._tables is not None:
@@ -78,12 +79,14 @@ class Sinks:
             ref_compared=judge.ref_compared,
             ref_mismatches=judge.ref_mismatches,
             is_sorted=judge.is_sorted,
+            phased_codons=phase.count,
             index=index.suffix if index else "",
         )
         if receipt.records != receipt.annotated + sum(receipt.skipped.values()):
             raise ReceiptError(receipt)
         if self._request.summary:
-            self._files.open(self._request.summary).write(write_summary(self._reader, self._reference, receipt, tally))
+            summary = write_summary(self._reader, self._reference, receipt, tally, phase.examples)
+            self._files.open(self._request.summary).write(summary)
         return receipt
 
     def abandon(self) -> None:

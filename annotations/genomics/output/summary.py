@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from annotations.genomics.consequence.phasing import Together
 from annotations.genomics.consequence.terms import IMPACTS, TERMS
 from annotations.genomics.output.csq import VARIANT_CLASSES
 from annotations.genomics.output.tally import (
@@ -36,7 +37,9 @@ def reference_digest(reference: Reference) -> str:
     return hashlib.sha256((reference.folder / FILE_NAME).read_bytes()).hexdigest()
 
 
-def write_summary(reader: VcfReader, reference: Reference, receipt: Receipt, tally: Tally) -> bytes:
+def write_summary(
+    reader: VcfReader, reference: Reference, receipt: Receipt, tally: Tally, phased: list[Together]
+) -> bytes:
     """The summary's text: the same for the same input, reference and version."""
     counts = asdict(receipt)
     content = {
@@ -52,6 +55,7 @@ def write_summary(reader: VcfReader, reference: Reference, receipt: Receipt, tal
         "receipt": counts,
         **_describe_counts(tally, reference),
         **_describe_sources(tally, reference),
+        **_describe_phased(phased, reference),
     }
     return (json.dumps(content, indent=1) + "\n").encode()
 
@@ -89,6 +93,26 @@ def _describe_sources(tally: Tally, reference: Reference) -> dict[str, Any]:
         for source, count in counts
     ]
     return {"sources": rows} if rows else {}
+
+
+def _describe_phased(phased: list[Together], reference: Reference) -> dict[str, Any]:
+    """Alleles that one haplotype carries in one codon: what they make together is not said of either."""
+    rows = [
+        {
+            "contig": pair.first.name.decode(),
+            "lines": [pair.first.line, pair.second.line],
+            "alleles": [
+                f"{one.pos} {one.ref}>{one.alts[alt - 1]}"
+                for one, alt in ((pair.first, pair.first_alt), (pair.second, pair.second_alt))
+            ],
+            "gene_symbol": reference.text_value("gene_symbol", pair.codon[0]),
+            "transcript_id": reference.text_value("transcript_id", pair.codon[0]),
+            "codon": pair.codon[1],
+            "samples": pair.samples,
+        }
+        for pair in phased
+    ]
+    return {"phased_codons": rows} if rows else {}
 
 
 def _describe_counts(tally: Tally, reference: Reference) -> dict[str, Any]:

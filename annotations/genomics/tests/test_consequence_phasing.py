@@ -1,0 +1,82 @@
+"""Two variants in one codon of one haplotype are counted and named, and genotypes decide it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotations.genomics.command import describe_receipt
+from annotations.genomics.consequence.phasing import count_together, read_carriers
+from annotations.genomics.pipeline import annotate
+from annotations.genomics.reference.load import load_reference
+from annotations.genomics.request import Receipt, Request
+from annotations.genomics.tests.made import COLUMNS, build_mitochondrion, vcf_text
+
+CODON = 3310  # the first base of the second codon of MT-ND1, which lies on the forward strand
+
+
+@pytest.fixture(scope="module")
+def mito(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_mitochondrion(tmp_path_factory.mktemp("references"))
+
+
+def run(mito: Path, folder: Path, records: list[tuple[int, str, str]], **options: Any) -> tuple[Receipt, list[Any]]:
+    """records: POS, FORMAT, samples. The receipt, and the pairs that the summary names."""
+    codes = load_reference(mito).sequence(0)
+    lines = []
+    for pos, keys, samples in records:
+        ref = "ACGT"[codes[pos - 1]]
+        alt = "A" if ref != "A" else "G"
+        lines.append(f"MT\t{pos}\t.\t{ref}\t{alt}\t.\t.\t.\t{keys}\t{samples}")
+    given = folder / "input.vcf"
+    names = "".join(f"\ts{number}" for number in range(records[0][2].count("\t") + 1))
+    given.write_text(vcf_text(lines, columns=f"{COLUMNS}\tFORMAT{names}"))
+    summary = folder / "summary.json"
+    receipt = annotate(Request(given, mito, folder / "out.vcf.gz", summary=summary, **options))
+    return receipt, json.loads(summary.read_text()).get("phased_codons", [])
+
+
+def test_alleles_of_one_haplotype_in_one_codon_are_counted_and_named(mito: Path, tmp_path: Path) -> None:
+    records = [(CODON, "GT", "0|1\t1|0"), (CODON + 2, "GT", "0|1\t0|1"), (CODON + 3, "GT", "0|1\t1|0")]
+    for options in ({}, {"chunk_records": 1}, {"chunk_records": 2, "threads": 2}):
+        receipt, named = run(mito, tmp_path, records, **options)
+        assert receipt.phased_codons == 1, "the third lies in the next codon"
+        assert named == [
+            {
+                "contig": "MT",
+                "lines": [3, 4],
+                "alleles": ["3310 C>A", "3312 C>A"],
+                "gene_symbol": "MT-ND1",
+                "transcript_id": "ENST00000361390.2",
+                "codon": 2,
+                "samples": 1,
+            }
+        ]
+        assert "1 pairs of alleles lie in one codon" in describe_receipt(receipt)
+
+
+def test_nothing_is_said_of_alleles_that_no_haplotype_is_known_to_carry(mito: Path, tmp_path: Path) -> None:
+    for first, second in (("0|1", "1|0"), ("0/1", "0/1"), ("0/1", "0|1"), ("0|1", "0|0"), (".|.", "0|1")):
+        receipt, named = run(mito, tmp_path, [(CODON, "GT", first), (CODON + 1, "GT", second)])
+        assert (receipt.phased_codons, named) == (0, []), (first, second)
+        assert "codon" not in describe_receipt(receipt)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "samples"),
+    [
+        (b"GT\t0|1", b"GT\t0|1", 1),
+        (b"GT:PS\t0|1:7", b"GT:PS\t0|1:7", 1),
+        (b"GT:PS\t0|1:7", b"GT:PS\t0|1:8", 0),  # of another phase set: which haplotype is not known
+        (b"GT\t1/1", b"GT\t0/1", 1),  # on both haplotypes, so on the other's too
+        (b"GT\t1", b"GT\t1", 1),  # there is one haplotype only
+        (b"GT\t0|1\t1|0\t1|1", b"GT\t0|1\t1|0\t0|1", 3),
+        (b"DP\t12", b"GT\t0|1", 0),
+        (b"", b"GT\t0|1", 0),
+    ],
+)
+def test_what_genotypes_say_of_two_alleles(first: bytes, second: bytes, samples: int) -> None:
+    assert count_together(read_carriers(first, 1), read_carriers(second, 1)) == samples
