@@ -76,8 +76,9 @@ def warm() -> None:
         folder = Path(name)
         (folder / "sequence.fa").write_text(f">1\n{_SEQUENCE}\n", encoding="ascii")
         (folder / "genes.gff3").write_text(f"##gff-version 3\n{_GENES}\n", encoding="ascii")
-        columns = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"))
-        (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{_RECORDS}\n", encoding="ascii")
+        columns = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", "sample"))
+        records = _RECORDS.replace("\n", "\tGT\t0|1\n") + "\tGT\t0|1"
+        (folder / "input.vcf").write_text(f"##fileformat=VCFv4.2\n{columns}\n{records}\n", encoding="ascii")
         sources = _write_sources(folder)
         callables = [(str(folder / "exact.toml"), folder / "callable.bed")]
         inputs = BuildInputs("warm", "made", [folder / "sequence.fa"], [folder / "genes.gff3"], {}, sources, callables)
