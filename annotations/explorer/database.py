@@ -49,10 +49,20 @@ class Cursor:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The cursor, to fetch from. Raises TooSlowError."""
+        with self._bounded():
+            return self._cursor.execute(sql, list(parameters))
+
+    def reader(self, sql: str, parameters: Sequence[Any], rows: int) -> Any:
+        """The answer as a pyarrow.RecordBatchReader of so many rows at a time."""
+        with self._bounded():
+            return self._cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
         timer = threading.Timer(self._seconds, self._cursor.interrupt)
         timer.start()
         try:
-            return self._cursor.execute(sql, list(parameters))
+            yield
         except duckdb.InterruptException as error:
             raise TooSlowError from error
         finally:

@@ -186,8 +186,7 @@ def _bound(question: Question) -> Condition:
 
 def _reader(question: Question) -> Any:
     names = [name for name in question.known if name not in ("allele", "allele_row", "row", "picked", "is_worst")]
-    found = question.tables.execute(_sql(question, names), _bound(question).parameters)
-    return found.to_arrow_reader(ROWS_AT_ONCE)
+    return question.tables.reader(_sql(question, names), _bound(question).parameters, ROWS_AT_ONCE)
 
 
 def _batches(question: Question) -> Iterator[Any]:

@@ -1,0 +1,49 @@
+"""The table of variants in a real browser: look, filter, open a row, keep the filter, download what is left."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests_e2e.browser.conftest import Screen
+from tests_e2e.browser.test_main_job import WAIT_MS, send, sign_in
+from tests_e2e.inputs import SAMPLE
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+
+
+def test_from_all_variants_to_the_few_that_matter(screen: Screen, tmp_path: Path) -> None:
+    page = screen.page
+    sign_in(screen)
+    send(screen, SAMPLE.name, SAMPLE.read_bytes())
+    page.get_by_role("link", name="Look at the variants").click(timeout=WAIT_MS)
+    expect(page.locator(".found b")).to_have_text("823", timeout=WAIT_MS)  # prepared by itself, if it was not yet
+    page.locator(".facet input[value=HIGH]").check()  # the counts beside the filters have come
+    page.get_by_role("button", name="Apply").first.click()
+    expect(page).to_have_url(re.compile("impact=HIGH"))
+    number = int(page.locator(".found b").inner_text())
+    assert 0 < number < 50
+    expect(page.locator("table.variants > tbody")).to_have_count(number)
+    row = page.locator("table.variants > tbody").first
+    row.get_by_role("button", name="transcript").click()
+    expect(row.locator("tr.detail .tag").first).to_have_text("picked")
+    row.get_by_role("button", name="transcript").click()
+    expect(row.locator("tr.detail")).to_be_hidden()
+    page.locator("summary", has_text="Download").click()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="VCF").click()
+    file = tmp_path / "few.vcf.gz"
+    downloading.value.save_as(file)
+    with gzip.open(file, "rt") as lines:
+        records = [line for line in lines if not line.startswith("#")]
+    assert 0 < len(records) <= number
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_label("Keep this filter as").fill("Grave")
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("link", name="All variants").click()
+    page.get_by_role("link", name="Grave").click()
+    expect(page.locator(".found b")).to_have_text(str(number))
