@@ -18,7 +18,7 @@ help: ## List the targets
 
 setup: $(BASE_STAMP) $(WARM_STAMP) ## Make the environment and compile the annotator (done once)
 
-run: setup ## Set up and serve on http://localhost:8000 (GAS_PORT changes the port)
+run: $(BASE_STAMP) ## Set up and serve on http://localhost:8000 (GAS_PORT changes the port)
 	@exec $(BIN)/python manage.py run
 
 upgrade: ## Bring this service to the newest version: pause, drain, back up, migrate, start, examine, resume

@@ -69,12 +69,18 @@ class ConfirmForm(forms.Form):
     )
 
 
+NO_SUCH_ACCOUNT = (
+    "No account has this e-mail address with this password. Check both, or reset the password. "
+    "Have you just signed up? Then open the link in the mail first."
+)
+
+
 class SignInForm(AuthenticationForm):
     """Address and password; one message for every way it can be wrong."""
 
     error_messages = {
-        "invalid_login": "No account has this e-mail address with this password. Check both, or reset the password.",
-        "inactive": "No account has this e-mail address with this password. Check both, or reset the password.",
+        "invalid_login": NO_SUCH_ACCOUNT,
+        "inactive": NO_SUCH_ACCOUNT,
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -19,6 +19,8 @@ CONTENT_TYPES = {OutputKind.LOG: TEXT, OutputKind.RECEIPT: TEXT, OutputKind.SUMM
 class NotAtHandError(Exception):
     """The file is in the archive."""
 
+    sentence = "This file is in the archive. The page of the job says when it can be back."
+
 
 def send_output(user: User, job: Job, kind: str) -> HttpResponseBase:
     """One file of a job's result. Raises Http404 where there is none, NotAtHandError where it is archived."""

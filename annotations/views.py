@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import plans
@@ -30,14 +32,17 @@ from annotations.allowance import allowance_of
 from annotations.explorer import files as explorer_files
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.genome_browser.features import is_browsable
-from annotations.models import COLD_KINDS, Job, JobStatus, Upload, UploadStatus
+from annotations.models import COLD_KINDS, Job, JobStatus, Result, StorageState, Upload, UploadStatus
 from annotations.pictures.plots import draw_plots
 from annotations.receipts import receipt_of
 from annotations.review import review
+from gas import errors
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
 POLL_SECONDS = {JobStatus.RUNNING: 1, JobStatus.PENDING: 2}
 LIST_POLL_SECONDS = 3
+FILES_POLL_SECONDS = {StorageState.ARCHIVING: 5, StorageState.RESTORING: 5, StorageState.COLD: 30}
+TIMER_POLL_SECONDS = 30  # of files that will be archived at some moment
 
 
 @require_safe
@@ -171,13 +176,21 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "search": search,
         "before": before,
         "statuses": JobStatus.choices,
-        "poll_seconds": LIST_POLL_SECONDS if any(not job.is_final for job in page.jobs) else None,
+        "poll_seconds": _list_poll_seconds(page.jobs),
     }
     if request.headers.get("HX-Request") == "true":
         return render(request, "annotations/_jobs_rows.html", context)
     if not page.jobs and not (status or search or before):
         context |= _samples()
     return render(request, "annotations/jobs.html", context)
+
+
+def _list_poll_seconds(found: Sequence[Job]) -> int | None:
+    """Open jobs move by the second, files between the stores by the minute."""
+    if any(not job.is_final for job in found):
+        return LIST_POLL_SECONDS
+    asked = [_files_poll_seconds(job.result) for job in found if hasattr(job, "result")]
+    return min((seconds for seconds in asked if seconds), default=None)
 
 
 # --- One job -----------------------------------------------------------------------------------
@@ -196,7 +209,7 @@ def job_live(request: HttpRequest, job_id: UUID) -> HttpResponse:
     found = access.owned_job(signed_in(request), job_id)
     if found.is_final:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "annotations/_job_live.html", _moving_part(found))
+    return render(request, "annotations/_job_live.html", {**_moving_part(found), "is_alone": True})
 
 
 def _moving_part(job: Job) -> dict[str, Any]:
@@ -229,6 +242,13 @@ def _page_of(job: Job) -> dict[str, Any]:
     return context
 
 
+def _files_poll_seconds(result: Result) -> int | None:
+    """How often an open page looks where the files are; None where they stay."""
+    if result.storage == StorageState.HOT:
+        return TIMER_POLL_SECONDS if result.archive_due_at else None
+    return FILES_POLL_SECONDS.get(StorageState(result.storage))
+
+
 def _files_of(job: Job) -> dict[str, Any]:
     """The files of a result: where they are, and what may be done with them."""
     result = job.result
@@ -240,6 +260,8 @@ def _files_of(job: Job) -> dict[str, Any]:
         "outputs": outputs,
         "cold_bytes": sum(output.size_bytes for output in outputs.values() if output.kind in COLD_KINDS),
         "restore_within": within,
+        "restore_is_late": result.restore_expected_at is not None and result.restore_expected_at < timezone.now(),
+        "files_poll_seconds": _files_poll_seconds(result),
         "keeps_hot": plans.limits(job.owner).hot_retention is None,
     }
 
@@ -293,9 +315,9 @@ def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
     found = access.owned_job(user, job_id)
     try:
         return downloads.send_output(user, found, kind)
-    except downloads.NotAtHandError:
-        messages.error(request, "This file is in the archive. The page of the job says when it can be back.")
-        return redirect("annotations:job", found.pk)
+    except downloads.NotAtHandError as archived:
+        # Not a redirect: a program would keep the job's page under the file's name.
+        return errors.page(request, 409, archived.sentence, job=found)
 
 
 @login_required

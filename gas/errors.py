@@ -25,6 +25,7 @@ SENTENCES = {
     400: "Your browser sent something this service cannot read. Go back, reload the page and try again.",
     403: "You may not do this. Sign in with an account that may.",
     404: "There is nothing here: it was never there, was deleted, or belongs to somebody else.",
+    409: "This is not possible now.",
     413: "That is more than this page accepts.",
     429: "Too many tries in a short time. Wait a little, then try again.",
     500: "Something broke on our side. Your files and results are safe. Please try again.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +29,14 @@ PROFILE = env.choice(
 IS_LOCAL = PROFILE == "local"
 IS_AWS = PROFILE == "aws"
 VAR_DIR = env.path("GAS_VAR_DIR", BASE_DIR / "var", "Folder for all state that is kept on this machine.", shown="var")
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+try:
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=VAR_DIR).close()
+except OSError as error:
+    raise ImproperlyConfigured(
+        f"The state folder {VAR_DIR} cannot be written to ({error.strerror}): "
+        "set GAS_VAR_DIR to a folder that belongs to the user who runs GAS."
+    ) from None
 
 
 def _generated_secret(name: str) -> str:

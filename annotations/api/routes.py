@@ -135,9 +135,7 @@ def fetch_file(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBas
     try:
         return downloads.send_output(user, access.owned_job(user, job_id), kind)
     except downloads.NotAtHandError as error:
-        raise submission.RefusedError(
-            "file_archived", "This file is in the archive. The page of the job says when it can be back."
-        ) from error
+        raise submission.RefusedError("file_archived", error.sentence) from error
 
 
 # --- What is said --------------------------------------------------------------------------------

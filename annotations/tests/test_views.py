@@ -267,7 +267,9 @@ def test_polling_slows_down_while_waiting_and_stops_at_the_end(browser: Client, 
     live = f"/jobs/{job.pk}/live"
     assert 'hx-trigger="every 2s"' in browser.get(live).content.decode()
     transitions.claim_job(job.pk, "worker")
-    assert 'hx-trigger="every 1s"' in browser.get(live).content.decode()
+    moving = browser.get(live).content.decode()
+    assert 'hx-trigger="every 1s"' in moving
+    assert only(r'<span id="status"[^>]*hx-swap-oob="true">(.*?)</span>', moving) == "Running"
     transitions.cancel(job.pk, by="owner")
     ended = browser.get(live)
     assert ended.headers["HX-Refresh"] == "true"
@@ -275,6 +277,20 @@ def test_polling_slows_down_while_waiting_and_stops_at_the_end(browser: Client, 
     page = browser.get(f"/jobs/{job.pk}/").content.decode()
     assert "hx-trigger" not in page
     assert "http-equiv" not in page
+
+
+@pytest.mark.parametrize(
+    ("storage", "has_timer", "seconds"),
+    [("hot", False, None), ("hot", True, 30), ("archiving", True, 5), ("cold", False, 30), ("restoring", False, 5)],
+)
+def test_an_open_page_follows_files_that_may_move(browser: Client, person, make_job, storage, has_timer, seconds):
+    job = done_job(make_job, person)
+    due = Now() + timedelta(minutes=1) if has_timer else None
+    moments = {"archived_at": Now()} if storage in ("cold", "restoring") else {}
+    Result.objects.filter(job=job).update(storage=storage, archive_due_at=due, **moments)
+    for address, most in ((f"/jobs/{job.pk}/", seconds), ("/jobs/", seconds)):
+        page = browser.get(address).content.decode()
+        assert re.findall(r'hx-trigger="every (\d+)s"', page) == ([] if most is None else [str(most)]), address
 
 
 def test_without_javascript_an_open_page_refreshes_itself(browser: Client, person, make_job):
@@ -335,7 +351,9 @@ def test_what_is_not_hot_or_not_there_cannot_be_downloaded(browser: Client, pers
     job = done_job(make_job, person)
     assert browser.get(f"/jobs/{job.pk}/download/nonsense").status_code == 404
     Result.objects.filter(job=job).update(storage=StorageState.COLD)
-    assert "in the archive" in text_of(browser.get(f"/jobs/{job.pk}/download/vcf", follow=True))
+    archived = browser.get(f"/jobs/{job.pk}/download/vcf")
+    assert archived.status_code == 409
+    assert "in the archive" in text_of(archived)
     Result.objects.filter(job=job).update(storage=StorageState.DELETED)
     assert browser.get(f"/jobs/{job.pk}/download/vcf").status_code == 404
 

@@ -164,6 +164,19 @@ def test_the_whole_service_starts_refuses_a_second_run_and_stops_clean(prepared)
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
 
+def test_a_state_folder_that_cannot_be_written_ends_the_start_with_one_sentence(prepared, tmp_path):
+    place = tmp_path / "a-file"
+    place.touch()
+    process = start(prepared, GAS_VAR_DIR=str(place))
+
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == (
+        f"The state folder {place} cannot be written to (File exists): "
+        "set GAS_VAR_DIR to a folder that belongs to the user who runs GAS.\n"
+    )
+
+
 def test_a_misspelt_setting_ends_the_start_with_one_sentence(prepared):
     process = start(prepared, GAS_PROT="1")
 
