@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import Http404
 
 from accounts.models import User
-from annotations.models import Job, JobStatus, Upload
+from annotations.models import Job, JobStatus, OwnSource, Upload
 
 PAGE_SIZE = 25
 
@@ -37,6 +37,14 @@ def owned_upload(user: User, upload_id: UUID) -> Upload:
     if upload is None:
         raise Http404
     return upload
+
+
+def owned_source(user: User, source_id: UUID) -> OwnSource:
+    """The user's own source, with its upload; Http404 for anybody else's."""
+    source = OwnSource.objects.select_related("upload").filter(pk=source_id, owner=user).first()
+    if source is None:
+        raise Http404
+    return source
 
 
 def jobs_of(user: User, status: str | None = None, search: str = "", before: str | None = None) -> JobPage:

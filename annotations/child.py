@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,41 @@ class Workspace:
         """A file of the attempt; names are ours, never the user's."""
         return self.folder / name
 
+    def own_source(self, key: str) -> Path:
+        """The file of a user's own source; keys are capitals and digits."""
+        return self.folder / f"own-{key}"
 
-def annotate(space: Workspace, reference_name: str, options: dict[str, Any], tick: Tick) -> None:
-    """Annotate `input` of the workspace into its other files.
+
+def annotate(
+    space: Workspace, reference_name: str, options: dict[str, Any], tick: Tick, own: Sequence[str] = ()
+) -> None:
+    """Annotate `input` of the workspace into its other files; own: keys of sources at `own-KEY`.
 
     Raises FileRefusedError, ChildCrashedError, or what `tick` raised; no process is left then.
     """
+    _run(space, _arguments(space, reference_name, options, own), tick)
+
+
+def check_source(space: Workspace, key: str, reference_name: str, tick: Tick) -> dict[str, Any]:
+    """Whether `input` of the workspace can be a source: its kind, keys and counts. Raises as annotate does."""
+    arguments = [
+        "check-source",
+        str(space.path("input")),
+        f"--key={key}",
+        f"--reference={reference_name}",
+        f"--report={space.path('report.json')}",
+        f"--failure={space.path('failure.json')}",
+    ]
+    _run(space, arguments, tick)
+    found: dict[str, Any] = json.loads(space.path("report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _run(space: Workspace, arguments: list[str], tick: Tick) -> None:
     log = space.path("log")
     with log.open("ab") as stream:
         child = subprocess.Popen(
-            [*_launcher(), *_arguments(space, reference_name, options)],
+            [*_launcher(), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -113,8 +138,11 @@ def _launcher() -> list[str]:
     )
 
 
-def _arguments(space: Workspace, reference_name: str, options: dict[str, Any]) -> list[str]:
-    flags = [f"--{name}" for name, value in sorted(options.items()) if value is True]
+def _arguments(space: Workspace, reference_name: str, options: dict[str, Any], own: Sequence[str] = ()) -> list[str]:
+    flags = [f"--{name.replace('_', '-')}" for name, value in sorted(options.items()) if value is True]
+    if "sources" in options:
+        flags += [f"--use-source={key}" for key in options["sources"]] or ["--no-sources"]
+    flags += [f"--own-source={key}={space.own_source(key)}" for key in own]
     files = {
         "output": "annotated.vcf.gz",
         "tsv": "annotated.tsv",

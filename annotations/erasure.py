@@ -9,7 +9,7 @@ from django.db import transaction
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import files
-from annotations.models import Job, SavedFilter, Upload
+from annotations.models import Job, OwnSource, SavedFilter, Upload
 from annotations.submission import DELETE_RESULTS
 from gas import registry
 from gas.models import OutboxMessage
@@ -27,13 +27,14 @@ def delete_results(message: OutboxMessage) -> None:
 
 @registry.eraser("annotations", order=100)
 def erase(user: AbstractBaseUser) -> None:
-    """Delete all jobs, results and uploads of a user, rows first: running workers are fenced off by that.
+    """Delete all jobs, results, sources and uploads of a user, rows first: running workers are fenced off by that.
 
     Whatever a worker still writes is an orphan then, and this, when it is repeated, or the sweep finds it.
     """
     with transaction.atomic():
         SavedFilter.objects.filter(owner_id=user.pk).delete()
         Job.objects.filter(owner_id=user.pk).delete()
+        OwnSource.objects.filter(owner_id=user.pk).delete()
         Upload.objects.filter(owner_id=user.pk).delete()
     storage.delete_results(f"{user.pk}/")
     files.forget(f"{user.pk}/")

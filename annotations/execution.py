@@ -30,7 +30,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from annotations import child, failures, outcome, storage, transitions
+from annotations import child, choices, failures, outcome, storage, transitions
 from annotations.areas import ObjectChangedError, StorageAwayError, free_percent
 from annotations.claims import Claim, Finished, Progress
 from annotations.heartbeat import Heartbeat, Loss, LostError
@@ -51,6 +51,10 @@ class StoppingError(Exception):
 
 class WallLimitError(Exception):
     """The annotation took too long."""
+
+
+class OwnSourceGoneError(Exception):
+    """The user deleted a source after the job was submitted."""
 
 
 def run_next() -> bool:
@@ -106,8 +110,9 @@ class _Attempt:
         """Fetch, annotate, store."""
         claim, space = self._claim, self._space
         storage.fetch_input(claim, space.path("input"), self._check_transfer)
+        own = self._fetch_own_sources()
         fault("after_fetch")
-        child.annotate(space, claim.reference_name, claim.options, self._tick)
+        child.annotate(space, claim.reference_name, claim.options, self._tick, own)
         files = outcome.output_files(space)
         outcome.check_receipt(space)
         fault("before_store")
@@ -118,6 +123,15 @@ class _Attempt:
         fault("after_store")
         self._heartbeat.check()
         return outcome.read(space, outputs)
+
+    def _fetch_own_sources(self) -> list[str]:
+        """Keys of the user's own sources that the job quotes; their files are in the workspace then."""
+        found = choices.own_files(self._claim.options)
+        if len(found) < len(self._claim.options.get("own_sources", [])):
+            raise OwnSourceGoneError
+        for source in found:
+            storage.fetch_upload(source.upload, self._space.own_source(source.key), self._check_transfer)
+        return [source.key for source in found]
 
     def _tick(self, progress: Progress) -> None:
         fault("during_annotation")
@@ -164,6 +178,8 @@ def _move_for(claim: Claim, error: Exception) -> Callable[[], bool] | None:
             code, detail = failures.of_the_file(error.report)
             logger.info("The file was refused: %s.", code)
             return lambda: transitions.fail(claim, code, detail)
+        case OwnSourceGoneError():
+            return lambda: transitions.fail(claim, "own_source_gone", {})
         case WallLimitError():
             return lambda: transitions.fail(claim, "wall_limit", {}, limit=_limit("wall_limit"))
         case child.ChildCrashedError(code=code) if code in FAIL_AT_ONCE:

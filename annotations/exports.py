@@ -1,11 +1,11 @@
-"""What this app gives to the download of my data: uploads, jobs with their results, timelines."""
+"""What this app gives to the download of my data: uploads, jobs with their results, sources of one's own, timelines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from annotations.models import Job, JobEvent, Output, SavedFilter, Upload
+from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Upload
 from gas import registry
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def jobs(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
         "result__summary",
     )
     return _streamed(Job.objects.filter(owner_id=user.pk).order_by("submitted_at").values(*columns))
+
+
+@registry.exporter("own_sources")
+def own_sources(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a source of the user's own; its file is the upload of that id."""
+    columns = ("id", "key", "upload_id", "reference_name", "assembly", "status", "detail", "created_at")
+    return _streamed(OwnSource.objects.filter(owner_id=user.pk).order_by("created_at").values(*columns))
 
 
 @registry.exporter("timelines")

@@ -44,6 +44,7 @@ OURS: dict[str, str] = {
         "The annotator stopped unexpectedly {attempts} times on this file. "
         "Nothing is wrong on your side that we know of; tell us the job's number."
     ),
+    "own_source_gone": "A source of your own that this job quotes was deleted. Run it again without that source.",
     "input_changed": (
         "The uploaded file is gone or is not the one that was uploaded. Upload it again and submit a new job."
     ),

@@ -8,7 +8,9 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 
-from annotations import references
+from accounts import plans
+from accounts.models import User
+from annotations import choices, references
 from annotations.models import JobStatus
 from annotations.preflights import ASK, REFUSE, Look
 
@@ -28,6 +30,16 @@ def new_key() -> str:
     return uuid4().hex
 
 
+def choose_reference(form: forms.Form) -> None:
+    """Fill the form's `reference` with the installed ones, the default chosen."""
+    offered = _reference_choices()
+    field = form.fields["reference"]
+    assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared so
+    field.choices = offered
+    if settings.DEFAULT_REFERENCE in (name for name, _ in offered):
+        field.initial = settings.DEFAULT_REFERENCE
+
+
 class RunForm(forms.Form):
     """How to annotate; the key makes a double click one job."""
 
@@ -35,16 +47,51 @@ class RunForm(forms.Form):
     reference = forms.ChoiceField(
         help_text="The assembly the file was called against. A file of another assembly is refused, not guessed at."
     )
+    # A browser sends nothing for a box that is not ticked: this tells "none" from "not asked".
+    asks_sources = forms.BooleanField(widget=forms.HiddenInput, initial=True, required=False)
+    sources = forms.MultipleChoiceField(
+        label="Quote what is known in",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Those that the chosen reference has are quoted.",
+    )
+    own_sources = forms.MultipleChoiceField(
+        label="And in your own sources", required=False, widget=forms.CheckboxSelectMultiple
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, owner: User, job_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """job_options: of the job that is run again, which its choices begin with."""
         super().__init__(*args, **kwargs)
-        choices = _reference_choices()
-        field = self.fields["reference"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = choices
-        names = [name for name, _ in choices]
-        if settings.DEFAULT_REFERENCE in names:
-            field.initial = settings.DEFAULT_REFERENCE
+        before = job_options or {}
+        choose_reference(self)
+        labels = {source.key: source for found in references.installed() for source in found.sources}
+        self._offer("sources", [(key, f"{label.title} ({label.version})") for key, label in labels.items()])
+        self.fields["sources"].initial = before.get("sources", list(labels))
+        mine = choices.ready_sources(owner) if plans.limits(owner).own_sources else []
+        self._offer("own_sources", [(str(source.pk), f"{source.key} ({source.upload.file_name})") for source in mine])
+        self.fields["own_sources"].initial = before.get("own_sources", [])
+
+    def _offer(self, name: str, offered: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  # declared above
+        field.choices = offered
+
+    def source_options(self) -> dict[str, Any]:
+        """The choices of sources as a job keeps them: nothing where all of the reference's are ticked."""
+        if not self.cleaned_data["asks_sources"]:
+            return {}
+        reference = references.find(self.cleaned_data["reference"])
+        known = [source.key for source in reference.sources] if reference else []
+        ticked = [key for key in known if key in self.cleaned_data["sources"]]
+        own = self.cleaned_data["own_sources"]
+        return ({} if ticked == known else {"sources": ticked}) | ({"own_sources": own} if own else {})
+
+    def options_after(self, earlier: dict[str, Any]) -> dict[str, Any]:
+        """The options of an earlier job, with the sources that were chosen now."""
+        if not self.cleaned_data["asks_sources"]:
+            return earlier
+        kept = {name: value for name, value in earlier.items() if name not in ("sources", "own_sources")}
+        return kept | self.source_options()
 
 
 class SubmitForm(RunForm):
@@ -65,8 +112,13 @@ class SubmitForm(RunForm):
         required=False,
         help_text="Without this, a file that was annotated before is refused.",
     )
+    fill_ids = forms.BooleanField(
+        label="Fill an empty ID with what dbSNP calls the variant",
+        required=False,
+        help_text="Where the reference has dbSNP. Without this the ID column stays as it is.",
+    )
     confirmed = forms.BooleanField(label="Annotate it all the same", required=False)
-    field_order = ("reference", "name", "overwrite")
+    field_order = ("reference", "name", "overwrite", "fill_ids")
 
     def judged_reference(self) -> str | None:
         """The reference that was chosen; None before there was a choice, and where it is none of ours."""
@@ -91,7 +143,8 @@ class SubmitForm(RunForm):
 
     def options(self) -> dict[str, Any]:
         """The choices as the job keeps them: only what was chosen."""
-        return {"overwrite": True} if self.cleaned_data["overwrite"] else {}
+        flags = {name: True for name in ("overwrite", "fill_ids") if self.cleaned_data[name]}
+        return flags | self.source_options()
 
 
 class SampleForm(forms.Form):

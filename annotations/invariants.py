@@ -22,6 +22,8 @@ from annotations.models import (
     JobStatus,
     Output,
     OutputKind,
+    OwnSource,
+    OwnSourceStatus,
     Result,
     StorageState,
     Upload,
@@ -33,6 +35,7 @@ from gas.models import OutboxMessage
 
 # A lease, two periods of the sweep, and as much again: what ends later than that was forgotten.
 RECOVERY = timedelta(seconds=120) + 2 * transitions.LEASE
+FORGOTTEN = timedelta(days=2)  # longer than the outbox tries
 PAGE = 1000
 
 
@@ -117,8 +120,15 @@ def objects_and_rows_match(*, deep: bool) -> Iterable[str]:
     for upload in Upload.objects.filter(status__in=present).iterator(chunk_size=PAGE):
         if inputs.size(upload.storage_key) != upload.size_bytes:
             yield f"upload {upload.pk} is {upload.status} and its object is not there with its size"
-    for upload in Upload.objects.filter(status=UploadStatus.CONSUMED, jobs__isnull=True):
-        yield f"upload {upload.pk} is in use by no job"
+    for upload in Upload.objects.filter(status=UploadStatus.CONSUMED, jobs__isnull=True, own_source__isnull=True):
+        yield f"upload {upload.pk} is in use by no job and no source"
+    for source in OwnSource.objects.exclude(upload__status=UploadStatus.CONSUMED).select_related("upload"):
+        yield f"the upload of source {source.pk} is {source.upload.status}"
+    for source in OwnSource.objects.exclude(upload__owner=F("owner")):
+        yield f"source {source.pk} is of another owner than its upload"
+    forgotten = OwnSource.objects.filter(status=OwnSourceStatus.CHECKING, created_at__lt=from_now(-FORGOTTEN))
+    for source in forgotten:
+        yield f"source {source.pk} is being checked since {source.created_at}"
     late = Upload.objects.filter(expires_at__lt=from_now(-RECOVERY))
     for upload in late.filter(status__in=(UploadStatus.CREATED, UploadStatus.RECEIVED)):
         yield f"upload {upload.pk} should have expired at {upload.expires_at}"

@@ -155,6 +155,37 @@ class Job(models.Model):
         return self.status in FINAL_STATUSES
 
 
+class OwnSourceStatus(models.TextChoices):
+    """CHECKING -> READY | REFUSED."""
+
+    CHECKING = "checking", "Being checked"
+    READY = "ready", "Ready"
+    REFUSED = "refused", "Refused"
+
+
+class OwnSource(models.Model):
+    """A VCF or BED file of a user that jobs of theirs quote; its file is an upload that it keeps in use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="own_sources")
+    upload = models.OneToOneField(Upload, on_delete=models.PROTECT, related_name="own_source")
+    key = models.CharField(max_length=12)  # what its keys in INFO begin with
+    reference_name = models.CharField(max_length=64)  # that it is checked against
+    assembly = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=OwnSourceStatus.choices, default=OwnSourceStatus.CHECKING)
+    detail = models.JSONField(default=dict)  # kind, keys and counts; or the sentence of the refusal
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="own_source_status_known", condition=Q(status__in=OwnSourceStatus.values)),
+            UniqueConstraint(fields=["owner", "key"], name="own_source_one_of_a_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class Result(models.Model):
     """What a completed job left behind: one row a job, all of one attempt."""
 

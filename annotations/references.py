@@ -16,6 +16,15 @@ from annotations.genomics.reference import manifest
 
 
 @dataclass(frozen=True)
+class SourceLabel:
+    """A source that a reference has."""
+
+    key: str
+    title: str
+    version: str
+
+
+@dataclass(frozen=True)
 class InstalledReference:
     """One compiled reference; `digest` is the SHA-256 of its manifest, which names every input's own."""
 
@@ -23,7 +32,7 @@ class InstalledReference:
     assembly: str
     digest: str
     built_at: datetime
-    sources: dict[str, str]  # title -> version
+    sources: tuple[SourceLabel, ...] = ()
 
 
 def installed() -> list[InstalledReference]:
@@ -48,7 +57,9 @@ def newer_than(name: str, digest: str, summary: Mapping[str, Any]) -> str:
         return ""
     before = {source["title"]: source["version"] for source in summary.get("sources", [])}
     changed = [
-        f"{title} {version}" for title, version in now.sources.items() if version and before.get(title) != version
+        f"{source.title} {source.version}"
+        for source in now.sources
+        if source.version and before.get(source.title) != source.version
     ]
     added = f", with {', '.join(changed)}" if changed else ""
     return f"The reference {name} was built anew on {now.built_at:%d %B %Y}{added}."
@@ -59,8 +70,11 @@ def _read(folder: Path) -> InstalledReference | None:
     try:
         content = manifest.read(folder)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        sources = tuple(
+            SourceLabel(item["key"], item["declaration"]["title"], item["version"])
+            for item in content.get("sources", [])
+        )
         built_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (AnnotationError, OSError, ValueError):  # of another version, or being replaced just now
         return None
-    sources = {found["declaration"]["title"]: found["version"] for found in content.get("sources", [])}
     return InstalledReference(folder.name, content["assembly"], digest, built_at, sources)

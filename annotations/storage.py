@@ -68,6 +68,11 @@ def fetch_input(claim: Claim, target: Path, check: Check) -> None:
     area("inputs").fetch(claim.upload_key, Stored(claim.upload_bytes, claim.upload_etag), target, check)
 
 
+def fetch_upload(upload: Upload, target: Path, check: Check) -> None:
+    """Copy a received upload, as pinned, to a file. Raises as fetch_input does."""
+    area("inputs").fetch(upload.storage_key, Stored(upload.size_bytes or 0, upload.etag), target, check)
+
+
 def store_output(claim: Claim, file: OutputFile, check: Check) -> StoredOutput:
     """Store one output under the attempt's prefix and read it back.
 

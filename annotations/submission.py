@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from accounts import plans
 from accounts.models import User
-from annotations import references, storage, transitions
+from annotations import choices, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
 from annotations.models import OPEN_STATUSES, Job, Output, Upload, UploadStatus
 from gas import outbox, pausing
@@ -31,7 +31,6 @@ DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
 TRANSFER_TIME = timedelta(hours=24)  # for an upload that began while its link was good
 MAX_OPEN_UPLOADS = 100  # announced or received, without a job
 SHOWN_UPLOADS = 10
-OPTIONS: dict[str, frozenset[Any]] = {"overwrite": frozenset({True, False})}  # replace CSQ that the file brings
 
 
 class RefusedError(Exception):
@@ -96,7 +95,7 @@ def _announce(user: User, file_name: str, size_bytes: int, *, is_sample: bool = 
     _check_open()
     upload_id = uuid4()
     with transaction.atomic():
-        owner = _lock(user)
+        owner = lock_owner(user)
         _check_room(owner, size_bytes)
         begin_by = timedelta(seconds=settings.UPLOAD_LINK_SECONDS)
         return Upload.objects.create(
@@ -228,10 +227,10 @@ def submit_job(
     if upload is None:
         raise RefusedError("upload_unknown", "This upload is not there any more. Upload the file again.")
     _check_open()
-    _check_choice(reference_name, options)
+    _check_choice(user, reference_name, options)
     confirm_received(upload)
     with transaction.atomic():
-        owner = _lock(user)
+        owner = lock_owner(user)
         earlier = _job_of(user, submission_key)  # again, now that nobody else is at it
         if earlier is not None:
             return earlier
@@ -282,10 +281,10 @@ def run_again(
 ) -> Job:
     """A new job on the same upload, with the same choices unless others are given."""
     chosen = job.reference_name if reference_name is None else reference_name
-    chosen_options = job.options if options is None else options
-    _check_choice(chosen, chosen_options)
+    chosen_options = choices.fitted(job.options if options is None else options, chosen)
+    _check_choice(user, chosen, chosen_options)
     with transaction.atomic():
-        owner = _lock(user)
+        owner = lock_owner(user)
         earlier = _job_of(user, submission_key)
         if earlier is not None:
             return earlier
@@ -341,7 +340,7 @@ def _open(
     )
 
 
-def _lock(user: User) -> User:
+def lock_owner(user: User) -> User:
     """The owner's row, held until the transaction ends: counting and adding are one step."""
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
@@ -360,12 +359,10 @@ def _check_open() -> None:
         )
 
 
-def _check_choice(reference_name: str, options: dict[str, Any]) -> None:
-    if references.find(reference_name) is None:
-        raise RefusedError("reference_unknown", "This reference is not installed. Choose one from the list.")
-    for option, value in options.items():
-        if option not in OPTIONS or value not in OPTIONS[option]:
-            raise RefusedError("option_unknown", "One of the options is not known here. Load the page again.")
+def _check_choice(user: User, reference_name: str, options: dict[str, Any]) -> None:
+    problem = choices.problem(user, reference_name, options)
+    if problem is not None:
+        raise RefusedError(*problem)
 
 
 def _check_quota(owner: User) -> None:

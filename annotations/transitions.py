@@ -29,6 +29,7 @@ from annotations.models import (
     JobEvent,
     JobStatus,
     Output,
+    OwnSource,
     Result,
     Upload,
     UploadStatus,
@@ -287,13 +288,14 @@ def receive(upload_id: UUID, size_bytes: int, etag: str, keep: timedelta) -> boo
 
 
 def consume(upload_id: UUID) -> bool:
-    """RECEIVED -> CONSUMED: a job takes it, once. It lives as long as its jobs do."""
+    """RECEIVED -> CONSUMED: a job or an own source takes it, once. It lives as long as they do."""
     return _move_upload(Q(pk=upload_id), (UploadStatus.RECEIVED,), UploadStatus.CONSUMED, expires_at=None)
 
 
 def release(upload_id: UUID) -> bool:
-    """An upload that no job uses (any more) is let go; the sweep deletes object and row."""
-    unused = Q(pk=upload_id) & ~Q(Exists(Job.objects.filter(upload=OuterRef("pk"))))
+    """An upload that nothing uses (any more) is let go; the sweep deletes object and row."""
+    users = (Job.objects.filter(upload=OuterRef("pk")), OwnSource.objects.filter(upload=OuterRef("pk")))
+    unused = Q(pk=upload_id) & ~Q(Exists(users[0])) & ~Q(Exists(users[1]))
     return _move_upload(unused, NOT_EXPIRED, UploadStatus.EXPIRED, expires_at=None)
 
 

@@ -7,6 +7,7 @@ from django.urls import path
 from annotations import uploads, views
 from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
+from annotations.own_sources import views as own_sources
 from annotations.pictures import views as pictures
 
 app_name = "annotations"
@@ -32,6 +33,9 @@ urlpatterns = [
     path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
     *explorer.urlpatterns,
+    path("sources/", own_sources.sources, name="sources"),
+    path("sources/<uuid:source_id>/delete", own_sources.source_delete, name="source_delete"),
+    path("sources/<uuid:source_id>/file", own_sources.source_file, name="source_file"),
     path("uploads/", uploads.upload_create, name="upload_create"),
     path("uploads/<uuid:upload_id>/", views.upload, name="upload"),
     path("uploads/<uuid:upload_id>/discard", views.upload_discard, name="upload_discard"),

@@ -62,7 +62,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         context = {"waiting": submission.waiting_uploads(user), "allowance": allowance_of(user), **_samples()}
         return render(request, "annotations/submit.html", context)
-    form = SubmitForm(request.POST)
+    form = SubmitForm(request.POST, owner=user)
     uploaded = None
     if form.is_valid():
         data = form.cleaned_data
@@ -112,7 +112,7 @@ def upload(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     except submission.RefusedError as error:
         messages.error(request, error.sentence)
         return redirect("annotations:submit")
-    return _review(request, uploaded, SubmitForm(initial={"upload_id": uploaded.pk}))
+    return _review(request, uploaded, SubmitForm(initial={"upload_id": uploaded.pk}, owner=signed_in(request)))
 
 
 def _review(request: HttpRequest, uploaded: Upload | None, form: SubmitForm) -> HttpResponse:
@@ -228,7 +228,7 @@ def _page_of(job: Job) -> dict[str, Any]:
     context: dict[str, Any] = {
         "job": job,
         "timeline": timeline.lines(job),
-        "again": RunForm(initial={"reference": job.reference_name}),
+        "again": RunForm(initial={"reference": job.reference_name}, owner=job.owner, job_options=job.options),
     }
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
@@ -293,13 +293,19 @@ def job_again(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """A new job on the same file, perhaps with another reference."""
     user = signed_in(request)
     found = access.owned_job(user, job_id)
-    form = RunForm(request.POST)
+    form = RunForm(request.POST, owner=user)
     if not form.is_valid():
         messages.error(request, "Choose one of the installed references.")
         return redirect("annotations:job", found.pk)
     data = form.cleaned_data
     try:
-        again = submission.run_again(user, found, data["submission_key"], reference_name=data["reference"])
+        again = submission.run_again(
+            user,
+            found,
+            data["submission_key"],
+            reference_name=data["reference"],
+            options=form.options_after(found.options),
+        )
     except submission.RefusedError as error:
         messages.error(request, error.sentence)
         return redirect("annotations:job", found.pk)

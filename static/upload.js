@@ -37,6 +37,7 @@
       return;
     }
     if (picked.size === 0) { refuse("This file is empty. Choose another one."); chosen = null; return; }
+    if ("any" in form.dataset) return;
     const head = await readVcfHead(picked).catch(() => null);
     if (chosen !== picked || !head) return;
     const { facts, version } = describeVcfHead(head);
@@ -100,7 +101,9 @@
       await send(ticket);
       at("upload-text").textContent = "Received. Looking at what it is.";
       transfer = null;
-      location.assign(ticket.page);
+      const uploadId = form.elements.upload_id;  // a page with more fields is sent with them
+      if (uploadId) { uploadId.value = ticket.upload_id; form.submit(); }
+      else location.assign(ticket.page);
     } catch (error) {
       refuse(error.message === "Failed to fetch" ? "The service does not answer. Check the connection and try again." : error.message);
       at("uploading").hidden = true;

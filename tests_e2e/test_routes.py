@@ -21,7 +21,7 @@ from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
 from accounts.tests.people import BACKEND, sign_in_staff
-from annotations.models import Job, JobStatus, Output, Result, SavedFilter, Upload, UploadStatus
+from annotations.models import Job, JobStatus, Output, OwnSource, Result, SavedFilter, Upload, UploadStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +57,7 @@ SIGNED_IN = {
     "annotations:submit",
     "annotations:submit_sample",
     "annotations:upload_create",
+    "annotations:sources",
     "annotations:reference_sequence",
     "annotations:reference_index",
     "annotations:reference_aliases",
@@ -104,7 +105,7 @@ PROGRAMS = {
     "api:cancel",
     "api:file",
 }
-OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id", "passkey_id"}
+OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id", "passkey_id", "source_id"}
 CSRF_EXEMPT = {"accounts:billing_webhook"} | PROGRAMS  # no cookie counts there
 
 
@@ -179,7 +180,17 @@ def belongings(owner: User) -> dict[str, Any]:
     )
     identity = UserSocialAuth.objects.create(user=owner, provider="oidc", uid="1", extra_data={})
     takeout = TakeOut.objects.create(user=owner, requested_at=now, expires_at=now + timedelta(days=1))
+    mine = Upload.objects.create(
+        owner=owner,
+        status=UploadStatus.CONSUMED,
+        storage_key=str(uuid4()),
+        file_name="a.bed",
+        max_bytes=1,
+        size_bytes=1,
+    )
+    source = OwnSource.objects.create(owner=owner, upload=mine, key="LAB", reference_name="demo", assembly="GRCh38")
     return {
+        "source_id": source.pk,
         "job_id": job.pk,
         "upload_id": upload.pk,
         "sign_in_id": sign_in.pk,

@@ -79,7 +79,7 @@ def submit_job(request: HttpRequest, data: schemas.JobIn) -> Status[dict[str, An
         upload_id=data.upload_id,
         reference_name=data.reference,
         submission_key=data.upload_id.hex,
-        options={"overwrite": True} if data.overwrite else {},
+        options=data.options(),
         name=data.name,
     )
     return Status(201, _whole(job))

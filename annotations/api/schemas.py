@@ -65,6 +65,16 @@ class JobIn(Schema):
     reference: str = Field(max_length=64, description="The name of a reference that is installed.")
     name: str = Field("", max_length=255, description="Empty: the file's name.")
     overwrite: bool = Field(False, description="Replace annotations (CSQ) that the file has already.")
+    fill_ids: bool = Field(False, description="Fill an empty ID with what sources such as dbSNP call the variant.")
+    sources: list[str] | None = Field(None, description="Keys of the reference's sources to quote; null: all.")
+    own_sources: list[UUID] = Field([], description="Ids of your own sources to quote.")
+
+    def options(self) -> dict[str, Any]:
+        """As a job keeps them: only what was chosen."""
+        flags: dict[str, Any] = {name: True for name in ("overwrite", "fill_ids") if getattr(self, name)}
+        chosen = {} if self.sources is None else {"sources": self.sources}
+        own = {"own_sources": [str(source_id) for source_id in self.own_sources]} if self.own_sources else {}
+        return flags | chosen | own
 
 
 class Failure(Schema):

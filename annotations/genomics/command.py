@@ -1,4 +1,4 @@
-"""The command line: `reference build | list`, `annotate`, `preflight`, `warm`.
+"""The command line: `reference build | list`, `annotate`, `check-source`, `preflight`, `warm`.
 
 Exit code 0: done; 2: the input cannot be annotated, or the command is wrong: one sentence on
 stderr, and no output left behind.
@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, TextIO
 
 from annotations.genomics.errors import AnnotationError
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_annotate_arguments(commands.add_parser("annotate", help="annotate a VCF"))
     add_reference_arguments(commands.add_parser("reference", help="build or list references"))
+    add_source_arguments(commands.add_parser("check-source", help="whether a file can be a source"))
     add_preflight_arguments(commands.add_parser("preflight", help="what a file is, before it is annotated"))
     commands.add_parser("warm", help="compile everything, so that nobody waits for it later")
     options = parser.parse_args(arguments)
@@ -59,6 +61,9 @@ def add_annotate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fill-ids", action="store_true", help="an empty ID becomes what sources call the allele")
     parser.add_argument(
         "--use-source", action="append", metavar="KEY", help="only these of the reference's sources; may be repeated"
+    )
+    parser.add_argument(
+        "--own-source", action="append", default=[], type=_source, metavar="LAB=F", help="a VCF or BED of your own"
     )
     parser.add_argument("--no-sources", action="store_true", help="none of the reference's sources")
     parser.add_argument("--progress", type=Path, metavar="F", help="append a JSON line about once a second")
@@ -109,6 +114,15 @@ def add_install_arguments(install: argparse.ArgumentParser) -> None:
     install.add_argument("--addresses", type=Path, metavar="F.toml", help="a mirror's or a lab's own addresses")
 
 
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `check-source`."""
+    parser.add_argument("input", type=Path, metavar="FILE", help="a VCF or a BED file with names")
+    parser.add_argument("--key", required=True, metavar="LAB", help="what its keys begin with")
+    parser.add_argument("--reference", required=True, metavar="NAME")
+    parser.add_argument("--report", type=Path, metavar="F.json", help="kind, keys and counts")
+    parser.add_argument("--failure", type=Path, metavar="F.json", help="on exit 2: code, sentence, line, field, value")
+
+
 def add_preflight_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `preflight`."""
     parser.add_argument("input", type=Path, metavar="INPUT")
@@ -154,6 +168,7 @@ def _annotate(options: argparse.Namespace) -> None:
         threads=options.threads,
         is_overwriting=options.overwrite,
         fills_ids=options.fill_ids,
+        own_sources=tuple(options.own_source),
         sources=() if options.no_sources else options.use_source and tuple(options.use_source),
     )
     if not request.input.is_file():
@@ -164,6 +179,19 @@ def _annotate(options: argparse.Namespace) -> None:
         with options.progress.open("a", encoding="utf-8") as stream:
             receipt = annotate(request, _progress_to(stream))
     print(describe_receipt(receipt))  # noqa: T201
+
+
+def _check_source(options: argparse.Namespace) -> None:
+    from annotations.genomics.reference.load import load_reference
+    from annotations.genomics.sources.own import check
+
+    reference = load_reference(find_reference(options.reference))
+    with TemporaryDirectory(dir=options.report.parent if options.report else None) as folder:
+        found = check(options.key, options.input, reference, Path(folder))
+    text = json.dumps(found, indent=1)
+    if options.report:
+        options.report.write_text(text + "\n", encoding="utf-8")
+    print(text)  # noqa: T201
 
 
 def _preflight(options: argparse.Namespace) -> None:
@@ -281,4 +309,10 @@ def _warm(_options: argparse.Namespace) -> None:
     warm()
 
 
-COMMANDS: Final = {"annotate": _annotate, "reference": _reference, "preflight": _preflight, "warm": _warm}
+COMMANDS: Final = {
+    "annotate": _annotate,
+    "reference": _reference,
+    "check-source": _check_source,
+    "preflight": _preflight,
+    "warm": _warm,
+}

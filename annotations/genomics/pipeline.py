@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +31,7 @@ from annotations.genomics.request import Progress, Receipt, Request
 from annotations.genomics.scratch import Scratch
 from annotations.genomics.sources.layout import Source
 from annotations.genomics.sources.match import Found, Matcher, info_fields, source_fields
+from annotations.genomics.sources.own import with_own_sources
 from annotations.genomics.vcf.header import Header
 from annotations.genomics.vcf.judge import InputJudge
 from annotations.genomics.vcf.parse import Chunk, Parser
@@ -39,13 +42,20 @@ _SPARE: Final = 2
 """Chunks in work beyond one for each thread, so that none waits for the writer."""
 _SECOND: Final = 1.0
 _SITE_COLUMNS: Final = 8  # of a file without samples
-_RELEASE_EVERY: Final = 256
+_RELEASE_EVERY: Final = 32
 """Chunks after which the reference's pages are let go: mapped pages count as resident memory."""
 
 
 def annotate(request: Request, progress: Progress | None = None) -> Receipt:
     """Annotate a file. Raises AnnotationError for the input's faults; then no output is left."""
     reference = with_sources(load_reference(request.reference), request.sources)
+    with TemporaryDirectory(dir=request.output.parent) as folder:
+        if request.own_sources:
+            reference = with_own_sources(reference, request.own_sources, Path(folder))
+        return _annotate(request, reference, progress)
+
+
+def _annotate(request: Request, reference: Reference, progress: Progress | None) -> Receipt:
     with VcfReader(request.input, request.limits) as reader, OutputFiles() as files:
         check_is_new(reader.header, reference.sources, is_overwriting=request.is_overwriting)
         executor = InlineExecutor() if request.threads == 1 else ThreadPoolExecutor(request.threads)

@@ -22,6 +22,7 @@ class Request:
 
     is_overwriting: replace CSQ that the input has already. fills_ids: an empty ID becomes what
     sources call the alleles. sources: names of the reference's sources to use, None for all.
+    own_sources: VCF or BED files that the user brings, by the name that their keys begin with.
     """
 
     input: Path
@@ -35,6 +36,7 @@ class Request:
     is_overwriting: bool = False
     fills_ids: bool = False
     sources: tuple[str, ...] | None = None
+    own_sources: tuple[tuple[str, Path], ...] = ()
     chunk_records: int = CHUNK_RECORDS
     limits: Limits = DEFAULT_LIMITS
 

@@ -353,9 +353,10 @@ def _spread_value(texts: Texts, allele: Int32s, kind: Any) -> Any:
         return _spread_text(texts, allele)
     numbers = np.empty(texts.offsets.size - 1)
     read_numbers(texts.data, texts.offsets, numbers)
-    numbers = numbers[allele]
     absent = np.isnan(numbers)
-    return pa.array(np.where(absent, 0, numbers).astype(kind.to_pandas_dtype()), mask=absent)
+    numbers[absent] = 0
+    values = numbers.astype(kind.to_pandas_dtype(), copy=False)
+    return pa.array(values, mask=absent).take(pa.array(allele))
 
 
 def _parts(first: Int32s, last: Int32s, count: Int64s) -> Any:

@@ -33,7 +33,7 @@ def compile_sources(given: Given, reference: Reference, callables: Given = ()) -
         files.setdefault(name, []).append(path)
     covered = dict(callables)
     declarations = {name: find_declaration(name) for name in files}
-    _check_keys(list(declarations.values()))
+    check_keys(list(declarations.values()))
     _check_callables(covered, declarations)
     described = []
     for number, (name, paths) in enumerate(files.items()):
@@ -53,12 +53,15 @@ def _check_callables(covered: dict[str, Path], declarations: dict[str, Declarati
             )
 
 
-def _check_keys(declarations: list[Declaration]) -> None:
+def check_keys(declarations: list[Declaration]) -> None:
+    """Raises AnnotationError(source_key_twice) where two sources, or one and the tables, want one key."""
     from annotations.genomics.output.tables import SCHEMA  # Arrow takes a while to import
 
     taken = set(SCHEMA.names)
     for declaration in declarations:
-        keys = [field.key for field in declaration.fields] + [declaration.status] * bool(declaration.status)
+        keys = [field.key for field in declaration.fields]
+        if declaration.status and declaration.status not in keys:
+            keys.append(declaration.status)
         for key in keys:
             if key.lower() in taken:
                 raise AnnotationError(

@@ -244,12 +244,15 @@ class Matcher:
     @staticmethod
     def _count_hits(source: Source, rows: Int64s) -> int:
         """Alleles of which a column has a value."""
-        is_known = np.zeros(rows.shape, bool)
-        at = np.where(rows >= 0, rows, 0)
+        allele, place = np.nonzero(rows >= 0)
+        row = rows[allele, place]
+        is_known = np.zeros(row.size, bool)
         for column in source.columns[: len(source.columns) - has_states(source)]:
             if column.values.size:
-                is_known |= column.values[at] >= 0
-        return int((is_known & (rows >= 0)).any(axis=1).sum())
+                is_known |= column.values[row] >= 0
+            if is_known.all():
+                break
+        return int(np.unique(allele[is_known]).size)
 
     def _compose(
         self, looked_up: LookedUp, text: Bytes, spans: Int64s, by_pair: dict[str, tuple[Bytes, Int64s]], hits: Int64s
