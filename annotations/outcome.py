@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from django.conf import settings
+
 from annotations.child import Workspace
 from annotations.claims import Finished, StoredOutput
 from annotations.models import OutputKind
@@ -53,8 +55,9 @@ def check_receipt(space: Workspace) -> None:
 
 
 def read(space: Workspace, outputs: Sequence[StoredOutput]) -> Finished:
-    """The stored outputs with the counts of the annotator's summary."""
+    """The stored outputs with the counts of the annotator's summary, and the version that made them."""
     summary = json.loads(space.path("summary.json").read_text(encoding="utf-8"))
+    summary["software"] = f"GAS {settings.SITE_VERSION}"
     records = summary["records"]
     return Finished(
         outputs=list(outputs),

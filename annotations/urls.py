@@ -9,6 +9,8 @@ from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
 from annotations.own_sources import views as own_sources
 from annotations.pictures import views as pictures
+from annotations.report import views as report
+from annotations.variants import views as variants
 
 app_name = "annotations"
 
@@ -32,6 +34,8 @@ urlpatterns = [
     path("references/<str:name>/aliases.tsv", genome_browser.reference_aliases, name="reference_aliases"),
     path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
+    path("jobs/<uuid:job_id>/variants/<int:allele>/", variants.variant, name="variant"),
+    path("jobs/<uuid:job_id>/report", report.report, name="report"),
     *explorer.urlpatterns,
     path("sources/", own_sources.sources, name="sources"),
     path("sources/<uuid:source_id>/delete", own_sources.source_delete, name="source_delete"),

@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -32,7 +33,17 @@ from annotations.allowance import allowance_of
 from annotations.explorer import files as explorer_files
 from annotations.forms import FindForm, RunForm, SampleForm, SubmitForm, new_key
 from annotations.genome_browser.features import is_browsable
-from annotations.models import COLD_KINDS, Job, JobStatus, Result, StorageState, Upload, UploadStatus
+from annotations.models import (
+    COLD_KINDS,
+    Job,
+    JobStatus,
+    Output,
+    OutputKind,
+    Result,
+    StorageState,
+    Upload,
+    UploadStatus,
+)
 from annotations.pictures.plots import draw_plots
 from annotations.receipts import receipt_of
 from annotations.review import review
@@ -235,7 +246,8 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.COMPLETED:
         explorer_files.prepare(job.result)  # before somebody asks for the table
         context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
-        context["plots"] = draw_plots(job.result.summary)
+        context["explore"] = _explorer_of(job, context["outputs"])
+        context["plots"] = draw_plots(job.result.summary, context["explore"])
         context["receipt"] = receipt_of(job.result, context["outputs"])
         context["newer"] = references.newer_than(job.reference_name, job.reference_digest, job.result.summary)
         context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
@@ -247,6 +259,13 @@ def _files_poll_seconds(result: Result) -> int | None:
     if result.storage == StorageState.HOT:
         return TIMER_POLL_SECONDS if result.archive_due_at else None
     return FILES_POLL_SECONDS.get(StorageState(result.storage))
+
+
+def _explorer_of(job: Job, outputs: dict[str, Output]) -> str:
+    """The address of the result's table; "" where it is not at hand or empty."""
+    table = outputs.get(OutputKind.PARQUET)
+    is_there = table is not None and table.is_at_hand and job.result.records_annotated
+    return reverse("annotations:explore", args=[job.pk]) if is_there else ""
 
 
 def _files_of(job: Job) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString, mark_safe
 
 NAMESPACE: Final = "http://www.w3.org/2000/svg"
+_STATIC: Final = Path(settings.BASE_DIR) / "static"
 LETTER: Final = 6.8
 """Width of an average letter at the charts' 12 pixels, in pixels: fonts differ, so labels keep a margin."""
 
@@ -72,18 +73,25 @@ def shorten(words: str, width: float) -> str:
 
 
 @cache
-def standalone_style() -> str:
-    """The charts' rules with the light tokens put in, for files that leave the service."""
-    static = Path(settings.BASE_DIR) / "static"
-    light = (static / "tokens.css").read_text().partition("@media")[0]
-    tokens = dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
-    rules = (static / "charts.css").read_text()
-    return re.sub(r"var\((--[\w-]+)\)", lambda found: tokens[found[1]], rules)
+def light_tokens() -> dict[str, str]:
+    """The page's colours by the names of their tokens, as in light."""
+    light = (_STATIC / "tokens.css").read_text().partition("@media")[0]
+    return dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
+
+
+@cache
+def with_colours(file: str) -> str:
+    """A style sheet of ours with the light tokens put in, for files that leave the service."""
+    rules = (_STATIC / file).read_text()
+    return re.sub(r"var\((--[\w-]+)\)", lambda found: light_tokens()[found[1]], rules)
+
+
+def without_links(svg: str) -> str:
+    """A drawing whose ways into the service are cut."""
+    return re.sub(r"<(/?)a\b[^>]*>", r"<\1g>", svg)
 
 
 def standalone(svg: str) -> str:
     """A drawing as a file of its own: with its style, without links into the service."""
-    plain = re.sub(r"<a [^>]*>", "<g>", svg).replace("</a>", "</g>")
-    style = f"<style>{standalone_style()}</style>"
-    head, rest = plain.split(">", 1)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{style}{rest}\n'
+    head, rest = without_links(svg).split(">", 1)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}><style>{with_colours("charts.css")}</style>{rest}\n'
