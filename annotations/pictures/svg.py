@@ -57,7 +57,9 @@ def link(href: str, words: str, *children: str, is_tab_stop: bool = True) -> Saf
     title = element("title", words)
     if not href:
         return element("g", title, *children)
-    return element("a", title, *children, href=href, aria_label=words, tabindex=None if is_tab_stop else -1)
+    has_text = any(child.startswith("<text") for child in children)  # which then is its name, and the title its hint
+    label = None if has_text else words
+    return element("a", title, *children, href=href, aria_label=label, tabindex=None if is_tab_stop else -1)
 
 
 def drawing(name: str, width: float, height: float, *children: str) -> SafeString:

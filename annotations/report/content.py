@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.safestring import mark_safe
 
 from annotations import references
 from annotations.explorer import database, queries
@@ -39,7 +40,7 @@ def content_of(job: Job) -> dict[str, Any]:
         "job": job,
         "result": job.result,
         "summary": summary,
-        "style": style,
+        "style": mark_safe(f"<style>{style}</style>"),  # noqa: S308 - our own files
         "style_digest": f"sha256-{digest}",
         "plots": draw_plots(summary),
         "skipped": _skipped(summary.get("records", {}).get("skipped_by_reason", {})),

@@ -39,7 +39,7 @@ class Window:
 
     def sign_out(self) -> None:
         """By the account menu."""
-        self.page.get_by_label("Account menu").click()
+        self.page.locator("details.menu > summary").click()
         self.page.get_by_role("button", name="Sign out").click()
         expect(self.page.get_by_role("link", name="Sign in").first).to_be_visible()
 
