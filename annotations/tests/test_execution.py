@@ -344,8 +344,8 @@ def test_what_a_killed_worker_left_on_the_disk_goes(user, job, make_job, setting
     assert sorted(path.name for path in settings.WORK_DIR.iterdir()) == sorted([running.name, "not ours"])
 
 
-def test_the_summary_is_kept_with_the_result(job):
+def test_the_summary_is_kept_with_the_result_and_the_version_that_made_it(job, settings):
     run(job)
     output = job.result.outputs.get(kind=OutputKind.SUMMARY)
     with storage.open_output(output) as stream:
-        assert json.load(stream) == job.result.summary
+        assert json.load(stream) | {"software": f"GAS {settings.SITE_VERSION}"} == job.result.summary

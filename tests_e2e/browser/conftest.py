@@ -50,13 +50,10 @@ def chromium() -> Iterator[Browser]:
         skip_or_fail("Chromium is not installed")
     # Chromium's sandbox refuses root, and root only.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    # Playwright keeps an event loop in this thread, and Django would take what tests do there for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="session", params=["local", pytest.param("emulated", marks=pytest.mark.postgres)])

@@ -1,0 +1,112 @@
+"""A look at pages in a process of its own: what axe-core finds serious, what scrolls sideways, what is too much script.
+
+python -m tests_e2e.browser.look < order.json > faults.json
+
+Playwright keeps an event loop in its thread, in which Django's connections are others than those of the test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests_e2e.conftest import skip_or_fail
+
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1.min.js"
+SERIOUS = ("serious", "critical")
+MAX_SCRIPT = 300_000
+# igv.js draws its own buttons and menus; ours end at the frame around it.
+RUN = """async () => (await axe.run(
+  { exclude: [["[data-igv]"]] },
+  { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }
+)).violations"""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which pages to look at, by name, and how: a light or dark scheme, a width, signed in by cookies."""
+
+    url: str
+    paths: dict[str, str]
+    scheme: str
+    width: int
+    cookies: dict[str, str] = field(default_factory=dict)
+
+
+def look(order: Order) -> list[str]:
+    """What is wrong with the pages; skips where there is no browser."""
+    if _chromium() is None:
+        skip_or_fail("Chromium is not installed")
+    command = [sys.executable, "-m", "tests_e2e.browser.look"]
+    done = subprocess.run(
+        command, input=json.dumps(asdict(order)), capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    faults: list[str] = json.loads(done.stdout)
+    return faults
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def main() -> None:
+    """Carry out the order on standard input."""
+    order = Order(**json.load(sys.stdin))
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    wrong: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+        scheme: Any = order.scheme
+        context = browser.new_context(viewport={"width": order.width, "height": 900}, color_scheme=scheme)
+        for name, value in order.cookies.items():
+            context.add_cookies([{"name": name, "value": value, "url": order.url}])
+        page = context.new_page()
+        ours = (order.url, "data:", "blob:")
+        page.on("request", lambda asked: None if asked.url.startswith(ours) else wrong.append(f"asked {asked.url}"))
+        for name, path in order.paths.items():
+            wrong += [f"{name}: {fault}" for fault in _faults(page, path, order)]
+        browser.close()
+    json.dump(wrong, sys.stdout)
+
+
+def _faults(page: Page, path: str, order: Order) -> list[str]:
+    sizes: list[int] = []
+
+    def measure(response: Any) -> None:
+        if response.request.resource_type == "script":
+            sizes.append(len(response.body()))
+
+    page.on("response", measure)
+    page.goto(order.url + path)
+    page.remove_listener("response", measure)
+    found = _ask_axe(page)
+    if page.evaluate("() => document.documentElement.scrollWidth") > order.width:
+        found.append(f"scrolls sideways at {order.width} px")
+    if sum(sizes) > MAX_SCRIPT:
+        found.append(f"{sum(sizes):,} bytes of script")
+    return found
+
+
+def _ask_axe(page: Page) -> list[str]:
+    """What axe calls serious or critical: rule, what it says, where."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    faults: list[dict[str, Any]] = page.evaluate(RUN)
+    return [
+        f"{fault['id']}: {fault['help']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+        for fault in faults
+        if fault["impact"] in SERIOUS
+        for node in fault["nodes"][:3]
+    ]
+
+
+if __name__ == "__main__":
+    main()
