@@ -80,7 +80,7 @@ def chosen_variants(job: Job, filters: Filters) -> dict[str, Any]:
     """
     with database.opened(job.result) as tables:
         known = tables.columns()
-        where = both(conditions_of(filters.values, known).values())
+        where = both(conditions_of(filters.values, tables, known).values())
         # S608: `where` is made by conditions_of, with its values bound.
         sql = f"SELECT * FROM alleles WHERE {where.sql} ORDER BY allele LIMIT {MAX_VARIANTS}"  # noqa: S608
         return {
