@@ -24,7 +24,6 @@ from tests_e2e.visitor import MAKE_USERS, PASSWORD
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 600
 JOBS_SECONDS = 1800
-__all__ = ["PASSWORD", "EndedJob", "RunningSite", "machine", "running_site"]
 
 
 @dataclass(frozen=True)
