@@ -83,7 +83,7 @@ def attack(site: RunningSite, given: argparse.Namespace, folder: Path) -> int:
     ]
     if given.model == "closed":
         command += [f"--users={given.users}", f"--spawn-rate={given.users}", f"--run-time={given.seconds}s"]
-    subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     failures = 0
     with (folder / "load_stats.csv").open() as file:
         for row in csv.DictReader(file):

@@ -23,7 +23,7 @@ def test_a_backup_brings_a_lost_service_back_whole_and_an_upgrade_keeps_it(
     templates: Templates, tmp_path: Path
 ) -> None:
     backup = tmp_path / "backups" / "today"
-    with deployments.local(templates, tmp_path / "var") as site:
+    with deployments.local(templates, tmp_path / "var", GAS_SWEEP_SECONDS="5") as site:
         site.start("web", "annotate", "control", "beat")
         visitor = new_visitor(site)
         done = visitor.annotate(small_vcf(), name="done")
