@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from annotations.models import COLD_KINDS, Output, StorageState
+from annotations.models import COLD_KINDS, Output, StorageState, Upload, UploadStatus
 from archival.models import ColdCopy, LedgerLine, Operation
 
 GB = 1_000_000_000
@@ -45,17 +45,18 @@ class Costs:
 
 def of_month(month: date, owner_ids: Iterable[UUID] | None = None) -> Costs:
     """Costs of these owners, or of all, with the requests of the month that begins at `month`."""
-    outputs, copies, lines = (
+    outputs, inputs, copies, lines = (
         Output.objects.all(),
+        Upload.objects.filter(status__in=(UploadStatus.RECEIVED, UploadStatus.CONSUMED)),
         ColdCopy.objects.filter(stored_at__isnull=False),
         LedgerLine.objects.all(),
     )
     if owner_ids is not None:
         owners = list(owner_ids)
-        outputs = outputs.filter(result__job__owner__in=owners)
+        outputs, inputs = outputs.filter(result__job__owner__in=owners), inputs.filter(owner__in=owners)
         copies, lines = copies.filter(owner_id__in=owners), lines.filter(owner_id__in=owners)
     away = outputs.filter(kind__in=COLD_KINDS, result__storage__in=(StorageState.COLD, StorageState.RESTORING))
-    costs = Costs(hot_bytes=_size(outputs) - _size(away))
+    costs = Costs(hot_bytes=_size(inputs) + _size(outputs) - _size(away))
     for storage_class, size in copies.values_list("storage_class").annotate(size=Sum("size_bytes")):
         costs.cold_bytes[storage_class] = size
     summed = lines.filter(month=month).values_list("operation", "storage_class")
@@ -80,8 +81,8 @@ def largest_owners(limit: int) -> list[User]:
     return sorted(users, key=lambda user: -sizes[user.pk])
 
 
-def _size(outputs: QuerySet[Output]) -> int:
-    return outputs.aggregate(size=Sum("size_bytes"))["size"] or 0
+def _size(files: QuerySet[Output] | QuerySet[Upload]) -> int:
+    return files.aggregate(size=Sum("size_bytes"))["size"] or 0
 
 
 def _gb_month(storage_class: str) -> float:

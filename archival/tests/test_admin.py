@@ -73,13 +73,15 @@ def test_the_costs_page_shows_bytes_requests_and_fees_by_user_and_in_all(client,
 
 
 def test_bytes_are_counted_where_they_lie(user, make_user, make_result):
-    go_cold(make_result(user))
+    archived = make_result(user)
+    sent = archived.job.upload.size_bytes
+    go_cold(archived)
     make_result(make_user())
     small = len(CONTENTS[OutputKind.SUMMARY]) + len(CONTENTS[OutputKind.LOG])
     whole = sum(len(content) for content in CONTENTS.values())
     mine = costs.of_month(this_month(), [user.pk])
-    assert (mine.hot_bytes, mine.cold_bytes) == (small, {"LOCAL": whole - small})
-    assert costs.of_month(this_month()).hot_bytes == small + whole
+    assert (mine.hot_bytes, mine.cold_bytes) == (sent + small, {"LOCAL": whole - small})
+    assert costs.of_month(this_month()).hot_bytes == sent + small + sent + whole
     assert costs.largest_owners(5) == [user]
 
 
