@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils.functional import cached_property
 
-from annotations import failures, story, timeline, transitions
+from annotations import failures, references, story, timeline, transitions
 from annotations.models import Job, Upload
 from gas import audit
 from gas.admin import ReadOnlyAdmin
@@ -62,6 +65,7 @@ class JobAdmin(OwnedAdmin):
     list_filter = ("status", "submitted_at")
     ordering = ("-submitted_at", "id")
     actions = ("requeue", "cancel")
+    change_list_template = "annotations/admin/jobs.html"
     change_form_template = "annotations/admin/job.html"
     fieldsets = (
         (None, {"fields": ("name", "owner", "status", "sentence", "submitted_at", "started_at", "finished_at")}),
@@ -100,6 +104,21 @@ class JobAdmin(OwnedAdmin):
         """Open jobs end; a running annotator stops within seconds."""
         jobs = [job_id for job_id in _chosen(queryset) if transitions.cancel(job_id, by="staff")]
         self._tell(request, "cancel job", jobs, "open jobs were cancelled")
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
+        """The page of references beside the list."""
+        own = [path("references/", self.admin_site.admin_view(self.references_page), name="annotations_references")]
+        return [*own, *super().get_urls()]
+
+    def references_page(self, request: HttpRequest) -> TemplateResponse:
+        """What is installed on this machine, with the manifests; nothing can be changed here."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Installed references",
+            "folder": settings.REFERENCES_DIR,
+            "references": references.installed(),
+        }
+        return TemplateResponse(request, "annotations/admin/references.html", context)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Who may change jobs may act on them, though nobody edits their columns here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class InstalledReference:
     digest: str
     built_at: datetime
     sources: tuple[SourceLabel, ...] = ()
+    manifest: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def installed() -> list[InstalledReference]:
@@ -77,4 +78,4 @@ def _read(folder: Path) -> InstalledReference | None:
         built_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (AnnotationError, OSError, ValueError):  # of another version, or being replaced just now
         return None
-    return InstalledReference(folder.name, content["assembly"], digest, built_at, sources)
+    return InstalledReference(folder.name, content["assembly"], digest, built_at, sources, content)

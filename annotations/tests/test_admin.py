@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.people import sign_in_staff
-from annotations import transitions
+from annotations import references, transitions
 from annotations.models import Job, JobStatus
 from annotations.tests.conftest import put_upload, take
 from gas.models import AuditEntry
@@ -24,6 +24,18 @@ def staff(client: Client) -> Client:
 def act(staff: Client, action: str, *jobs: Job) -> None:
     data = {"action": action, "_selected_action": [str(job.pk) for job in jobs]}
     assert staff.post(reverse("admin:annotations_job_changelist"), data).status_code == 302
+
+
+def test_the_installed_references_are_shown_with_their_manifests_and_cannot_be_changed(staff, virus_reference):
+    address = reverse("admin:annotations_references")
+    assert address in staff.get(reverse("admin:annotations_job_changelist")).content.decode()
+    page = staff.get(address).content.decode()
+    found = references.find("virus")
+    assert found is not None
+    for words in (found.digest, "ASM985889v3", "NC_045512.2.gff3", found.manifest["inputs"][0]["sha256"]):
+        assert words in page
+    assert "<form method" not in page.partition('id="content-main"')[2]
+    assert Client().get(address).headers["Location"].startswith("/admin/login/")
 
 
 def test_a_list_of_jobs_asks_as_many_questions_for_fifty_as_for_two(
