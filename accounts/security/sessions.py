@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.security import fresh
 from accounts.security.models import SignIn
+from gas import audit
 
 View = Callable[[HttpRequest], HttpResponseBase]
 SEEN = "seen"  # in the session: [sign-in, session key, moment]
@@ -58,7 +59,10 @@ def _new(request: HttpRequest, now: datetime) -> SignIn:
     browser = request.headers.get("User-Agent", "")[:200]
     # The row may be there already: what an answer of 5xx put into the session is not saved.
     values = {"user_id": request.user.pk, "browser": browser, "created_at": now, "last_seen_at": now}
-    return SignIn.objects.update_or_create(session_key=request.session.session_key, defaults=values)[0]
+    sign_in, is_new = SignIn.objects.update_or_create(session_key=request.session.session_key, defaults=values)
+    if is_new:  # whatever way they came in by: every one leads here
+        audit.record("sign in", sign_in.user, f"sign_in:{sign_in.pk}")
+    return sign_in
 
 
 def own_id(request: HttpRequest) -> str:

@@ -9,6 +9,8 @@ from django.utils import timezone
 from accounts.models import SignIn, User
 from accounts.security import sessions
 from accounts.tests.conftest import PASSWORD
+from gas import audit
+from gas.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -86,3 +88,14 @@ def test_signing_out_takes_the_browser_from_the_list_and_the_sweep_its_row(user:
     sessions.forget_over()
     assert SignIn.objects.count() == 1
     assert mine.get("/accounts/profile/").status_code == 200
+
+
+def test_a_sign_in_is_in_the_audit_log_once_and_without_a_name(user: User):
+    browser = Client(headers={"user-agent": FIREFOX})
+    browser.post("/accounts/sign-in/", {"username": user.email, "password": PASSWORD})
+    for _ in range(3):
+        browser.get("/jobs/")
+    entry = AuditEntry.objects.get(action="sign in")
+    assert entry.target == f"sign_in:{SignIn.objects.get().pk}"
+    assert entry.actor == audit.pseudonym(user)
+    assert user.email not in f"{entry.target} {entry.detail}"

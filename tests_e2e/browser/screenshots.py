@@ -31,6 +31,11 @@ SIGNED_IN = {
     "profile": "/accounts/profile/",
     "plan": "/accounts/plan/",
     "security": "/accounts/security/",
+    "second-factor": "/accounts/security/second-factor/set-up/",
+    "notifications": "/accounts/notifications/",
+    "address": "/accounts/email/",
+    "my-data": "/accounts/data/",
+    "delete-account": "/accounts/delete/",
 }
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 
