@@ -59,7 +59,8 @@ def test_an_archived_result_says_how_large_it_is_and_what_premium_gives(client, 
 def test_files_in_the_archive_are_not_downloaded_and_small_ones_are(client, owner, result):
     go_cold(result)
     refused = client.get(reverse("annotations:download", args=[result.pk, "vcf"]))
-    assert refused.url == reverse("annotations:job", args=[result.pk])
+    assert refused.status_code == 409
+    assert "This file is in the archive." in refused.content.decode()
     summary = client.get(reverse("annotations:download", args=[result.pk, "summary"]))
     assert b"".join(summary.streaming_content) == b"{}"
 
