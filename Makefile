@@ -36,6 +36,9 @@ bench-explorer: setup $(DEV_STAMP) ## Measure the table of a made result of 5,00
 bench-sources: setup $(DEV_STAMP) ## What a ClinVar and a gnomAD of full size cost an annotation (half an hour; ARGS="--scale 0.05")
 	@$(BIN)/python -m benchmarks.sources $(ARGS)
 
+bench-genome: setup $(DEV_STAMP) ## A made genome of the human one's size: build, open, annotate (15 GB of disk; ARGS="--scale 0.1": a tenth)
+	@$(BIN)/python -m benchmarks.genome $(ARGS)
+
 bench-hgvs: setup $(DEV_STAMP) ## HGVS names read back by a second program, in an environment of its own
 	@test -x $(VAR_DIR)/hgvs/bin/python || $(PYTHON) -m venv $(VAR_DIR)/hgvs
 	@$(VAR_DIR)/hgvs/bin/pip install -q --disable-pip-version-check -r benchmarks/hgvs/requirements.txt
