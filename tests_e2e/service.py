@@ -137,18 +137,22 @@ class Deployment:
             program.signal_group(signal.SIGCONT)
 
     def freeze(self, *programs: Running) -> None:
-        """Stop programs (SIGSTOP), none of them in the middle of a write: it would keep the database locked."""
+        """Stop programs (SIGSTOP) with all their processes."""
+        self.freeze_processes(*(-program.pid for program in programs))
+
+    def freeze_processes(self, *pids: int) -> None:
+        """Stop processes, or groups by their negative number; none in the middle of a write: it would keep the lock."""
 
         def are_frozen() -> bool:
-            for program in programs:
-                program.signal_group(signal.SIGSTOP)
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
             if self._can_be_written():
                 return True
-            for program in programs:
-                program.signal_group(signal.SIGCONT)
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
             return False
 
-        wait_until(are_frozen, "the programs stand still")
+        wait_until(are_frozen, "the processes stand still")
 
     def _can_be_written(self) -> bool:
         """Whether nobody holds SQLite's one lock; PostgreSQL has one for each row."""

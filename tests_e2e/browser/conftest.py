@@ -42,9 +42,9 @@ class Screen:
         return found[-1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. Not for the whole session: while Playwright's loop runs, Django refuses its database."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         skip_or_fail("Chromium is not installed")

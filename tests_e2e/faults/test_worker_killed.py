@@ -25,18 +25,17 @@ def finish(site: Deployment, job: str, attempts: int, crashes: int) -> None:
     assert len(site.mails_about(job)) == 1
 
 
-def freeze_pool(worker: Running) -> list[int]:
+def freeze_pool(site: Deployment, worker: Running) -> None:
     """Stop the processes that run tasks, not the one that takes messages."""
     pool = children_of(worker.pid)
     assert pool
-    for pid in pool:
-        os.kill(pid, signal.SIGSTOP)
-    return pool
+    site.freeze_processes(*pool)
 
 
 def test_a_message_lost_with_its_worker_is_sent_again(site: Deployment, visitor: Visitor) -> None:
     worker = site.start_one("annotate")
-    freeze_pool(worker)
+    wait_until(lambda: not site.waiting_messages("annotate"), "no other test's message is left")
+    freeze_pool(site, worker)
     # While they stand still the queue holds this one message; the sweep would go on ringing.
     site.freeze(*(program for program in site.running if program.name in {"beat", "control"}))
     job = visitor.annotate(small_vcf())
