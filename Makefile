@@ -25,7 +25,7 @@ upgrade: ## Bring this service to the newest version: pause, drain, back up, mig
 	@deploy/upgrade
 
 test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is missing is skipped with a reason
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes)
 	@$(BIN)/python -m benchmarks.annotator $(ARGS)

@@ -47,7 +47,7 @@ def test_the_turn_of_a_dead_sweeper_ends_by_itself():
 
 
 def test_a_sweeper_that_overran_its_turn_does_not_end_the_next_ones():
-    slow = turn("uploads")
+    slow = turn("uploads", seconds=10)  # or both would end in the same millisecond
     assert slow.__enter__()
     SweepRun.objects.update(running_until=database_now() - timedelta(seconds=1))
     with turn("uploads") as second:
