@@ -35,14 +35,14 @@ def _static_files() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Bring back what the migrations seeded, after a test that emptied the database behind itself.
 
     Tests of a group may run before ordinary ones, which rely on the plans.
     """
     yield
     marker = item.get_closest_marker("django_db")
-    if marker is not None and marker.kwargs.get("transaction"):
+    if nextitem is not None and marker is not None and marker.kwargs.get("transaction"):
         from django.db import connection
         from pytest_django.plugin import blocking_manager_key
 
