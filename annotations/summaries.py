@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from annotations.genomics.consequence.terms import IMPACTS
 from annotations.models import Result
@@ -22,6 +23,19 @@ def headline(result: Result) -> list[Count]:
     """What the page of a done job shows first: variants by their highest impact, the gravest first."""
     impacts: Mapping[str, int] = result.summary.get("impacts", {})
     return [Count(f"{name.capitalize()} impact", int(impacts.get(name, 0)), name.lower()) for name in IMPACTS]
+
+
+@dataclass(frozen=True)
+class Phased:
+    """Pairs of alleles that one haplotype carries in one codon: how many, and the first as the summary has them."""
+
+    number: int
+    pairs: list[dict[str, Any]]
+
+
+def phased(summary: Mapping[str, Any]) -> Phased:
+    """What a reader has to look at together, because each row describes one allele alone."""
+    return Phased(summary.get("receipt", {}).get("phased_codons", 0), summary.get("phased_codons", []))
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,7 @@ def _page_of(job: Job) -> dict[str, Any]:
     if job.status == JobStatus.COMPLETED:
         explorer_files.prepare(job.result)  # before somebody asks for the table
         context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
+        context["phased"] = summaries.phased(job.result.summary)
         context["explore"] = _explorer_of(job, context["outputs"])
         context["plots"] = draw_plots(job.result.summary, context["explore"])
         context["receipt"] = receipt_of(job.result, context["outputs"])

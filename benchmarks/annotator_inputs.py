@@ -75,6 +75,14 @@ def choose_places(reference: Reference, mix: str, alleles: int, random: np.rando
 
 def lines_of(reference: Reference, places: np.ndarray, mix: str, samples: int, random: np.random.Generator):
     """The file's text in parts."""
+    yield header_of(reference, samples).encode()
+    genotypes = "\tGT:DP:GQ" + "\t0/1:30:99" * samples if samples else ""
+    for first in range(0, len(places), 20_000):
+        yield "".join(records_of(reference, places[first : first + 20_000], mix, genotypes, random)).encode()
+
+
+def header_of(reference: Reference, samples: int) -> str:
+    """Up to the line of the columns."""
     contig = reference.contigs[0]
     head = [
         "##fileformat=VCFv4.2",
@@ -90,27 +98,25 @@ def lines_of(reference: Reference, places: np.ndarray, mix: str, samples: int, r
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
     if samples:
         columns += ["FORMAT", *(f"sample{number}" for number in range(1, samples + 1))]
-    yield ("\n".join([*head, "\t".join(columns)]) + "\n").encode()
-    genotypes = "\tGT:DP:GQ" + "\t0/1:30:99" * samples if samples else ""
+    return "\n".join([*head, "\t".join(columns)]) + "\n"
+
+
+def records_of(reference: Reference, places: np.ndarray, mix: str, genotypes: str, random: np.random.Generator):
+    """One line for each place: mostly SNVs, then deletions, insertions, two alleles, as the mix has them."""
+    name, sequence, letters = reference.contigs[0].name, reference.sequence(0), "ACGTN"
     shares = (0.85, 0.92, 0.98) if mix == "genome" else (0.73, 0.86, 0.98)
-    sequence = reference.sequence(0)
-    letters = "ACGTN"
-    for first in range(0, len(places), 20_000):
-        part = places[first : first + 20_000]
-        kinds, sizes = random.random(part.size), np.minimum(random.geometric(0.4, part.size), 30)
-        turns, counts = random.integers(1, 4, part.size), random.integers(1, 500, part.size)
-        lines = []
-        for place, kind, size, turn, count in zip(
-            part.tolist(), kinds.tolist(), sizes.tolist(), turns.tolist(), counts.tolist(), strict=True
-        ):
-            codes = sequence[place : place + size + 1].tolist()
-            ref, alt = letters[codes[0]], letters[(codes[0] + turn) % 4]
-            if shares[0] <= kind < shares[1]:
-                ref, alt = "".join(letters[code] for code in codes), ref
-            elif shares[1] <= kind < shares[2]:
-                alt = ref + "".join(letters[(code + turn + at) % 4] for at, code in enumerate(codes[1:]))
-            elif kind >= shares[2]:
-                alt = f"{alt},{letters[(codes[0] + turn % 3 + 1) % 4]}" if turn < 3 else f"{alt},{ref}{alt}"
-            info = f"AC={count};AF={count / 6000:.4g};AN=6000;DP={20 + turn * 10}"
-            lines.append(f"{contig.name}\t{place + 1}\t.\t{ref}\t{alt}\t{100 + size}\tPASS\t{info}{genotypes}\n")
-        yield "".join(lines).encode()
+    kinds, sizes = random.random(places.size), np.minimum(random.geometric(0.4, places.size), 30)
+    turns, counts = random.integers(1, 4, places.size), random.integers(1, 500, places.size)
+    for place, kind, size, turn, count in zip(
+        places.tolist(), kinds.tolist(), sizes.tolist(), turns.tolist(), counts.tolist(), strict=True
+    ):
+        codes = sequence[place : place + size + 1].tolist()
+        ref, alt = letters[codes[0]], letters[(codes[0] + turn) % 4]
+        if shares[0] <= kind < shares[1]:
+            ref, alt = "".join(letters[code] for code in codes), ref
+        elif shares[1] <= kind < shares[2]:
+            alt = ref + "".join(letters[(code + turn + at) % 4] for at, code in enumerate(codes[1:]))
+        elif kind >= shares[2]:
+            alt = f"{alt},{letters[(codes[0] + turn % 3 + 1) % 4]}" if turn < 3 else f"{alt},{ref}{alt}"
+        info = f"AC={count};AF={count / 6000:.4g};AN=6000;DP={20 + turn * 10}"
+        yield f"{name}\t{place + 1}\t.\t{ref}\t{alt}\t{100 + size}\tPASS\t{info}{genotypes}\n"

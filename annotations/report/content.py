@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.safestring import mark_safe
 
-from annotations import references
+from annotations import references, summaries
 from annotations.explorer import database, queries
 from annotations.explorer.conditions import both, conditions_of
 from annotations.explorer.filters import Filters
@@ -42,6 +42,7 @@ def content_of(job: Job) -> dict[str, Any]:
         "summary": summary,
         "style": mark_safe(f"<style>{style}</style>"),  # noqa: S308 - our own files
         "style_digest": f"sha256-{digest}",
+        "phased": summaries.phased(summary),
         "plots": draw_plots(summary),
         "skipped": _skipped(summary.get("records", {}).get("skipped_by_reason", {})),
         "receipt": [(_RECEIPT_WORDS[key], summary.get("receipt", {}).get(key)) for key in _RECEIPT_WORDS],

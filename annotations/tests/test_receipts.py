@@ -65,6 +65,19 @@ def test_nothing_skipped_shows_no_list(browser, person, make_job, virus_referenc
     assert "The skipped records" not in text_of(browser.get(f"/jobs/{done.pk}/"))
 
 
+def test_variants_that_one_haplotype_carries_in_one_codon_are_pointed_out(browser, person, make_job, virus_reference):
+    head = b"\n".join(HEAD) + b"\tFORMAT\tTUMOUR\n"
+    apart = b"NC_045512.2\t%d\t.\t%s\tT\t.\t.\t.\tGT\t%s\n"
+    together = run(make_job(person, head + apart % (23402, b"G", b"0|1") + apart % (23403, b"A", b"0|1")))
+    for page in ("", "report"):
+        text = text_of(browser.get(f"/jobs/{together.pk}/{page}"))
+        assert "One pair of variants lies in one codon" in text
+        assert "S 614" in text
+        assert "NC_045512.2:23402 G&gt;T NC_045512.2:23403 A&gt;T" in text
+    other = run(make_job(person, head + apart % (23402, b"G", b"1|0") + apart % (23403, b"A", b"0|1")))
+    assert "in one codon" not in text_of(browser.get(f"/jobs/{other.pk}/"))
+
+
 def test_a_result_stays_and_its_page_offers_what_was_installed_since(browser, done, settings, tmp_path):
     """The reference is built anew, with a source that it had not."""
     address = f"/jobs/{done.pk}/"
