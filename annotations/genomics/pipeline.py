@@ -28,6 +28,7 @@ from annotations.genomics.output.tally import empty_tally, tally_chunk
 from annotations.genomics.output.text import join_words
 from annotations.genomics.reference.load import Reference, load_reference, with_sources
 from annotations.genomics.request import Progress, Receipt, Request
+from annotations.genomics.resident import mapped_bytes
 from annotations.genomics.scratch import Scratch
 from annotations.genomics.sources.layout import Source
 from annotations.genomics.sources.match import Found, Matcher, info_fields, source_fields
@@ -42,8 +43,8 @@ _SPARE: Final = 2
 """Chunks in work beyond one for each thread, so that none waits for the writer."""
 _SECOND: Final = 1.0
 _SITE_COLUMNS: Final = 8  # of a file without samples
-_RELEASE_EVERY: Final = 32
-"""Chunks after which the reference's pages are let go: mapped pages count as resident memory."""
+MAPPED_BYTES: Final = 256 << 20
+"""How much of the reference and its sources may be resident; then the pages are let go, and read again where needed."""
 
 
 def annotate(request: Request, progress: Progress | None = None) -> Receipt:
@@ -189,13 +190,14 @@ class _Run:
 
     def run(self, progress: Progress | None) -> Receipt:
         next_report = time.monotonic() + _SECOND
+        mapped_before = mapped_bytes()
         for chunk in self._reader.chunks(self._request.chunk_records):
             worker = self._free_worker()
             self._pending.append((self._executor.submit(worker.answer, chunk), worker))
             if progress is not None and time.monotonic() >= next_report:
                 self._report(progress)
                 next_report = time.monotonic() + _SECOND
-            if chunk.index % _RELEASE_EVERY == _RELEASE_EVERY - 1:
+            if mapped_bytes() - mapped_before > MAPPED_BYTES:
                 self._reference.release_pages()
         while self._pending:
             self._sink_oldest()

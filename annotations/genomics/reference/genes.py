@@ -6,9 +6,10 @@ Coordinates are on the genome, 0-based and half-open, ascending whatever the str
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Final
 from urllib.parse import unquote
 
@@ -108,6 +109,16 @@ def with_version(name: str, version: str) -> str:
     return f"{name}.{version}" if name and version and "." not in name else name
 
 
+_USED: Final = {
+    name: name
+    for name in (
+        "Parent", "ID", "Alias", "Name", "Dbxref", "Note", "version", "tag", "description", "exception", "note",
+        "gene", "gene_id", "gene_name", "gene_source", "gene_biotype", "hgnc_id", "db_xref", "biotype",
+        "transcript_id", "transcript_version", "transcript_type", "transcript_biotype", "ccds_id", "ccdsid",
+        "protein_id", "protein_version",
+    )
+}  # fmt: skip
+"""The attributes that gene models are made of. A genome has millions of lines: the others are not kept."""
 _GTF_ATTRIBUTE: Final = re.compile(r'\s*([^\s;]+)\s+(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))\s*;?')
 
 
@@ -115,8 +126,9 @@ def _gff3_attributes(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     attributes = {}
     for item in text.split(";"):
         key, _, value = item.partition("=")
-        attributes[key.strip()] = value.strip()
-    tags = tuple(unquote(tag) for tag in attributes.get("tag", "").split(",") if tag)
+        if used := _USED.get(key.strip()):
+            attributes[used] = value.strip()
+    tags = tuple(intern(unquote(tag)) for tag in attributes.pop("tag", "").split(",") if tag)
     return attributes, tags
 
 
@@ -126,8 +138,9 @@ def _gtf_attributes(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     for key, quoted, bare in _GTF_ATTRIBUTE.findall(text):
         value = quoted or bare
         if key == "tag":
-            tags.append(value)
-        attributes.setdefault(key, value)
+            tags.append(intern(value))
+        elif used := _USED.get(key):
+            attributes.setdefault(used, value)
     return attributes, tuple(tags)
 
 
@@ -152,7 +165,7 @@ def read_rows(path: Path, header: dict[str, str]) -> Iterator[Row]:
 
 def _read_row(path: Path, number: int, line: str) -> Row:
     columns = line.split("\t")
-    if len(columns) != 9 or not (columns[3].isdigit() and columns[4].isdigit()):
+    if len(columns) != 9 or not (_is_place(columns[3]) and _is_place(columns[4])):
         raise AnnotationError(
             "genes_malformed",
             f"{path.name} line {number} is not GFF3 or GTF: nine columns with numbers in the"
@@ -163,9 +176,9 @@ def _read_row(path: Path, number: int, line: str) -> Row:
     is_gff3 = "=" in text.split(";")[0] and '"' not in text.split("=")[0]
     attributes, tags = _gff3_attributes(text) if is_gff3 else _gtf_attributes(text)
     return Row(
-        contig=columns[0],
-        source=columns[1],
-        type=columns[2],
+        contig=intern(columns[0]),
+        source=intern(columns[1]),
+        type=intern(columns[2]),
         start=int(columns[3]) - 1,
         end=int(columns[4]),
         strand=-1 if columns[6] == "-" else 1,
@@ -175,9 +188,9 @@ def _read_row(path: Path, number: int, line: str) -> Row:
     )
 
 
-def ascending(rows: Iterable[Row]) -> tuple[Span, ...]:
-    """The rows' spans in the order of the genome, each once."""
-    return tuple(sorted({(row.start, row.end) for row in rows}))
+def _is_place(text: str) -> bool:
+    """A position that a contig can have: it takes 31 bits."""
+    return text.isdecimal() and int(text) < 2**31
 
 
 def is_gtf(path: Path) -> bool:

@@ -16,14 +16,16 @@ from annotations.genomics.reference.genes import (
     Row,
     Span,
     Transcript,
-    ascending,
     describe_source,
     read_rows,
     unversioned,
     with_version,
 )
+from annotations.genomics.reference.pieces import Piece, Pieces, ascending
 
-_SEQUENCE_TYPES = frozenset(("region", "chromosome", "scaffold", "supercontig", "biological_region"))
+_SEQUENCE_TYPES = frozenset(
+    ("region", "chromosome", "scaffold", "supercontig", "biological_region", "match", "cDNA_match")
+)
 _GENE_TYPES = frozenset(("gene", "ncRNA_gene", "pseudogene", "bidirectional_promoter_lncRNA"))
 _PRECURSORS = frozenset(("primary_transcript", "miRNA_primary_transcript", "pre_miRNA"))
 _BIOTYPES = {"mRNA": "protein_coding", "lnc_RNA": "lncRNA", "primary_transcript": "miRNA"}
@@ -37,13 +39,19 @@ class _Features:
         self.header: dict[str, str] = {}
         self.aliases: dict[str, tuple[str, ...]] = {}
         self.by_id: dict[str, Row] = {}
-        self.exons: dict[str, list[Row]] = defaultdict(list)
-        self.cds: dict[str, list[Row]] = defaultdict(list)
-        self.mature: dict[str, list[Row]] = defaultdict(list)
+        self.exons: Pieces[str] = Pieces()
+        self.cds: Pieces[str] = Pieces()
+        self.mature: Pieces[str] = Pieces()
+        mirnas: list[tuple[str, Row]] = []  # sorted out when every precursor was seen, wherever it stands
         for row in read_rows(path, self.header):
-            self._keep(row)
+            self._keep(row, mirnas)
+        for parent, row in mirnas:
+            if self._is_precursor(parent):
+                self.mature.add(parent, row)
+            elif name := row.attributes.get("ID", ""):
+                self.by_id.setdefault(name, row)
 
-    def _keep(self, row: Row) -> None:
+    def _keep(self, row: Row, mirnas: list[tuple[str, Row]]) -> None:
         parents = [p for p in row.attributes.get("Parent", "").split(",") if p]
         name = row.attributes.get("ID", "")
         if row.type in ("chromosome", "region", "scaffold", "supercontig"):
@@ -53,12 +61,12 @@ class _Features:
                 self.aliases[row.contig] = tuple(unquote(alias) for alias in names if alias)
         elif row.type == "exon":
             for parent in parents:
-                self.exons[parent].append(row)
+                self.exons.add(parent, row)
         elif row.type == "CDS":
             for parent in parents or [name]:
-                self.cds[parent].append(row)
-        elif row.type == "miRNA" and parents and self._is_precursor(parents[0]):
-            self.mature[parents[0]].append(row)
+                self.cds.add(parent, row)
+        elif row.type == "miRNA" and parents:
+            mirnas.append((parents[0], row))
         elif name and row.type not in _SEQUENCE_TYPES:
             self.by_id.setdefault(name, row)
 
@@ -70,7 +78,7 @@ class _Features:
 def read_gff3(path: Path) -> GeneModels:
     """Raises AnnotationError(genes_malformed) for a line that is no GFF3."""
     features = _Features(path)
-    mature_ids = {row.attributes.get("ID", "") for rows in features.mature.values() for row in rows}
+    mature_ids = {piece.row.attributes.get("ID", "") for name in features.mature for piece in features.mature.of(name)}
     transcripts = []
     for name in dict.fromkeys([*features.exons, *features.cds]):
         if name in mature_ids:
@@ -89,12 +97,12 @@ def _is_gene(row: Row) -> bool:
 
 def _transcript(name: str, row: Row, features: _Features) -> Transcript:
     attributes = row.attributes
-    cds_rows = sorted(features.cds.get(name, ()), key=lambda cds: cds.start)
-    exons = ascending(features.exons.get(name) or cds_rows)
-    leading = (cds_rows[0] if row.strand > 0 else cds_rows[-1]) if cds_rows else None
+    coding = sorted(features.cds.of(name), key=lambda cds: cds.start)
+    exons = ascending(features.exons.of(name) or coding)
+    leading = (coding[0] if row.strand > 0 else coding[-1]) if coding else None
     transcript_id = with_version(attributes.get("transcript_id") or attributes.get("Name") or name,
                                  attributes.get("version", ""))  # fmt: skip
-    protein_id = leading.attributes.get("protein_id") or attributes.get("protein_id", "") if leading else ""
+    protein_id = leading.row.attributes.get("protein_id") or attributes.get("protein_id", "") if leading else ""
     gene_row = features.by_id.get(attributes.get("Parent", "").split(",")[0])
     return Transcript(
         contig=row.contig,
@@ -105,45 +113,45 @@ def _transcript(name: str, row: Row, features: _Features) -> Transcript:
         biotype=_biotype(row, gene_row),
         gene=_gene(gene_row or row),
         exons=exons,
-        cds=ascending(cds_rows),
+        cds=ascending(coding),
         phase=leading.phase if leading else 0,
         protein_id=protein_id,
         tags=_tags(row),
         source=_source(row),
-        mature=ascending(features.mature.get(name, ())),
+        mature=ascending(features.mature.of(name)),
         differs=_differs(row),
     )
 
 
 def _without_transcript_level(name: str, gene_row: Row | None, features: _Features) -> list[Transcript]:
     """One transcript for each CDS ID of a gene; its pieces stay apart (ribosomal slippage)."""
-    pieces: dict[str, list[Row]] = defaultdict(list)
-    for cds in features.cds.get(name, ()):
-        pieces[cds.attributes.get("ID", name)].append(cds)
+    by_id: dict[str, list[Piece]] = defaultdict(list)
+    for cds in features.cds.of(name):
+        by_id[cds.row.attributes.get("ID", name)].append(cds)
     transcripts = []
-    for cds_id, rows in pieces.items():
-        spans = ascending(rows)
-        protein = rows[0].attributes.get("protein_id") or rows[0].attributes.get("Name") or cds_id
-        transcripts.append(_bare(rows, spans, spans, protein, "protein_coding", gene_row or rows[0]))
-    if not pieces and features.exons.get(name):
-        rows = features.exons[name]
-        spans = ascending(rows)
-        own = gene_row or rows[0]
+    for cds_id, pieces in by_id.items():
+        spans, own = ascending(pieces), pieces[0].row
+        protein = own.attributes.get("protein_id") or own.attributes.get("Name") or cds_id
+        transcripts.append(_bare(pieces, spans, spans, protein, "protein_coding", gene_row or own))
+    pieces = features.exons.of(name)
+    if not by_id and pieces:
+        own = gene_row or pieces[0].row
         biotype = own.attributes.get("gene_biotype") or own.attributes.get("biotype") or own.type
-        transcripts.append(_bare(rows, spans, (), own.attributes.get("Name") or name, biotype, own))
+        transcripts.append(_bare(pieces, ascending(pieces), (), own.attributes.get("Name") or name, biotype, own))
     return transcripts
 
 
 def _bare(
-    rows: list[Row], exons: tuple[Span, ...], cds: tuple[Span, ...], name: str, biotype: str, gene_row: Row
+    pieces: list[Piece], exons: tuple[Span, ...], cds: tuple[Span, ...], name: str, biotype: str, gene_row: Row
 ) -> Transcript:
     """A transcript whose exons are given by a gene or its CDS alone; named on the contig."""
-    first = rows[0] if rows[0].strand > 0 else rows[-1]
+    is_forward = pieces[0].row.strand > 0
+    first = min(pieces, key=lambda piece: piece.start) if is_forward else max(pieces, key=lambda piece: piece.end)
     return Transcript(
-        contig=first.contig,
+        contig=first.row.contig,
         start=exons[0][0],
         end=max(end for _, end in exons),
-        strand=first.strand,
+        strand=first.row.strand,
         transcript_id=name,
         biotype=biotype,
         gene=_gene(gene_row),
@@ -152,8 +160,8 @@ def _bare(
         phase=first.phase,
         protein_id=name if cds else "",
         tags=frozenset(),
-        source=_source(first),
-        hgvs_context=first.contig,
+        source=_source(first.row),
+        hgvs_context=first.row.contig,
     )
 
 

@@ -6,7 +6,6 @@ both. The oldest Ensembl files have no biotype attributes; there the second colu
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 from annotations.genomics.reference.genes import (
@@ -14,39 +13,60 @@ from annotations.genomics.reference.genes import (
     GeneModels,
     Row,
     Transcript,
-    ascending,
     read_rows,
     unversioned,
     with_version,
 )
+from annotations.genomics.reference.pieces import Pieces, ascending
 
 Key = tuple[str, str]
-_CODING_SEGMENTS = frozenset(("transcript", "exon", "CDS", "stop_codon", "mRNA"))
+
+
+class _Features:
+    """The rows of one file, by what they are to a transcript."""
+
+    def __init__(self, path: Path) -> None:
+        self.header: dict[str, str] = {}
+        self.genes: dict[str, Row] = {}
+        self.transcripts: dict[Key, Row] = {}
+        self.exons: Pieces[Key] = Pieces()
+        self.cds: Pieces[Key] = Pieces()
+        self.stops: Pieces[Key] = Pieces()
+        for row in read_rows(path, self.header):
+            self._keep(row)
+
+    def _keep(self, row: Row) -> None:
+        key = row.contig, row.attributes.get("transcript_id", "")
+        if row.type == "gene":
+            self.genes[row.attributes.get("gene_id", "")] = row
+        elif not key[1]:
+            return
+        elif row.type in ("transcript", "mRNA"):
+            self.transcripts.setdefault(key, row)
+        elif row.type == "exon":
+            self.exons.add(key, row)
+        elif row.type == "CDS":
+            self.cds.add(key, row)
+        elif row.type == "stop_codon":
+            self.stops.add(key, row)
 
 
 def read_gtf(path: Path) -> GeneModels:
     """Raises AnnotationError(genes_malformed) for a line that is no GTF."""
-    header: dict[str, str] = {}
-    genes: dict[str, Row] = {}
-    parts: dict[Key, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in read_rows(path, header):
-        if row.type == "gene":
-            genes[row.attributes.get("gene_id", "")] = row
-        elif row.type in _CODING_SEGMENTS and row.attributes.get("transcript_id"):
-            parts[row.contig, row.attributes["transcript_id"]][row.type].append(row)
-    transcripts = tuple(_transcript(rows, genes) for rows in parts.values() if rows["exon"] or rows["CDS"])
-    return GeneModels(transcripts, {}, header)
+    features = _Features(path)
+    keys = dict.fromkeys([*features.exons, *features.cds])
+    return GeneModels(tuple(_transcript(key, features) for key in keys), {}, features.header)
 
 
-def _transcript(rows: dict[str, list[Row]], genes: dict[str, Row]) -> Transcript:
-    exon_rows = rows["exon"] or rows["CDS"]
-    first = (rows["transcript"] or rows["mRNA"] or exon_rows)[0]
-    exons = ascending(exon_rows)
-    coding = sorted(rows["CDS"], key=lambda row: row.start)
+def _transcript(key: Key, features: _Features) -> Transcript:
+    coding = sorted(features.cds.of(key), key=lambda cds: cds.start)
+    pieces = features.exons.of(key) or coding
+    first = features.transcripts.get(key) or pieces[0].row
+    exons = ascending(pieces)
     leading = (coding[0] if first.strand > 0 else coding[-1]) if coding else None
-    stop = [row for row in rows["stop_codon"] if not any(cds.start <= row.start < cds.end for cds in coding)]
-    tags = frozenset(first.tags)
-    protein = leading.attributes if leading else {}
+    stop = [piece for piece in features.stops.of(key) if not any(cds.start <= piece.start < cds.end for cds in coding)]
+    protein = leading.row.attributes if leading else {}
+    has_ccds = "ccds_id" in first.attributes or "ccdsid" in first.attributes
     return Transcript(
         contig=first.contig,
         start=exons[0][0],
@@ -54,12 +74,12 @@ def _transcript(rows: dict[str, list[Row]], genes: dict[str, Row]) -> Transcript
         strand=first.strand,
         transcript_id=_own_name(first, "transcript"),
         biotype=_biotype(first, bool(coding)),
-        gene=_gene(first, genes.get(first.attributes.get("gene_id", ""))),
+        gene=_gene(first, features.genes.get(first.attributes.get("gene_id", ""))),
         exons=exons,
         cds=ascending(coding + stop) if coding else (),
         phase=leading.phase if leading else 0,
         protein_id=with_version(protein.get("protein_id", ""), protein.get("protein_version", "")),
-        tags=tags | ({"CCDS"} if "ccds_id" in first.attributes or "ccdsid" in first.attributes else set()),
+        tags=frozenset(first.tags) | ({"CCDS"} if has_ccds else set()),
         source="RefSeq" if "RefSeq" in first.source or first.source == "Gnomon" else "Ensembl",
         differs="not identical" in first.attributes.get("note", "") or "exception" in first.attributes,
     )

@@ -26,6 +26,7 @@ class Reference:
     """A compiled reference. Arrays are read-only maps; layout.py says what they hold.
 
     contig_rows: int64[contigs, 3]: offset into all_sequence, length, first bin.
+    maps: what the arrays are views of, those of the sources aside.
     """
 
     folder: Path
@@ -34,7 +35,7 @@ class Reference:
     manifest: dict[str, Any]
     contigs: Contigs
     contig_rows: np.ndarray[Any, np.dtype[np.int64]]
-    sequence_map: mmap.mmap
+    maps: tuple[mmap.mmap, ...]
     all_sequence: Codes
     transcripts: np.ndarray[Any, Any]
     exons: np.ndarray[Any, Any]
@@ -64,9 +65,8 @@ class Reference:
 
     def release_pages(self) -> None:
         """Let the mapped pages go, which count as resident memory. They come back when read."""
-        self.sequence_map.madvise(mmap.MADV_DONTNEED)
-        for source in self.sources:
-            source.mapped.madvise(mmap.MADV_DONTNEED)
+        for mapped in (*self.maps, *(source.mapped for source in self.sources)):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def with_sources(reference: Reference, names: Sequence[str] | None) -> Reference:
@@ -103,9 +103,10 @@ def load_reference(folder: Path) -> Reference:
     rows[:, 1] = [contig.length for contig in contigs]
     rows[:, 2] = bin_counts(contigs)[:-1]
     names = ("transcripts", "exons", "mature", "spliced", "bins", "bin_transcripts", "text", "text_offsets")
-    arrays: dict[str, Any] = {name: _open(folder / f"{name}.npy") for name in names}
     with (folder / "sequence.bin").open("rb") as stream:
-        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        maps = [mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)]
+    all_sequence = np.frombuffer(maps[0], np.uint8)
+    arrays: dict[str, Any] = {name: _open(folder / f"{name}.npy", maps) for name in names}
     return Reference(
         folder=folder,
         name=content["name"],
@@ -113,16 +114,23 @@ def load_reference(folder: Path) -> Reference:
         manifest=content,
         contigs=contigs,
         contig_rows=rows,
-        sequence_map=mapped,
-        all_sequence=np.frombuffer(mapped, np.uint8),
+        maps=tuple(maps),
+        all_sequence=all_sequence,
         sources=load_sources(folder, content.get("sources", [])),
         **arrays,
     )
 
 
-def _open(path: Path) -> np.ndarray[Any, Any]:
-    """An empty array cannot be mapped, so it is read; read-only like the others, or loops would be compiled anew."""
-    array = np.load(path)[:0] if path.stat().st_size <= 128 else np.load(path, mmap_mode="r")
+def _open(path: Path, maps: list[mmap.mmap]) -> np.ndarray[Any, Any]:
+    """An array of a file; its map joins `maps`. An empty one cannot be mapped, so it is read.
+
+    Read-only like the others, or loops would be compiled anew.
+    """
+    if path.stat().st_size <= 128:
+        array: np.ndarray[Any, Any] = np.load(path)[:0]
+    else:
+        array = np.load(path, mmap_mode="r")
+        maps.append(array.base)  # type: ignore[arg-type]
     array = array.view(np.ndarray)
     array.setflags(write=False)
-    return array  # type: ignore[no-any-return]
+    return array

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,49 @@ from annotations.genomics.reference.labels import compose_labels
 Codes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 
-@dataclass
 class _Tables:
-    """Rows as they grow, transcript by transcript."""
+    """The arrays as they grow, transcript by transcript: bytes, not objects, for a genome has millions of rows."""
 
-    transcripts: list[tuple[int, ...]] = field(default_factory=list)
-    exons: list[tuple[int, int, int]] = field(default_factory=list)
-    mature: list[Span] = field(default_factory=list)
-    spliced: list[Codes] = field(default_factory=list)
-    spliced_length: int = 0
-    genes: dict[tuple[int, str], int] = field(default_factory=dict)
-    labels: list[dict[str, str]] = field(default_factory=list)
+    def __init__(self, transcripts: int) -> None:
+        self.transcripts = np.empty(transcripts, layout.TRANSCRIPT)
+        self.exons = array("i")
+        self.mature = array("i")
+        self.spliced = bytearray()
+        self.genes: dict[tuple[int, str], int] = {}
+        self.text = [bytearray() for _ in layout.TEXT_COLUMNS]
+        self.text_ends = [array("q", [0]) for _ in layout.TEXT_COLUMNS]
+
+    def exon_rows(self) -> int:
+        """How many exons there are so far."""
+        return len(self.exons) // 3
+
+    def mature_rows(self) -> int:
+        """How many mature spans there are so far."""
+        return len(self.mature) // 2
+
+    def add_labels(self, labels: dict[str, str]) -> None:
+        """The next transcript's text."""
+        for name, text, ends in zip(layout.TEXT_COLUMNS, self.text, self.text_ends, strict=True):
+            text.extend(labels[name].encode())
+            ends.append(len(text))
+
+
+class _Bases:
+    """The base codes of one contig at a time: a whole genome mapped would all be resident in the end."""
+
+    def __init__(self, path: Path, contigs: Contigs) -> None:
+        self._path, self._contigs = path, contigs
+        self._held = -1
+        self._codes: Codes = np.empty(0, np.uint8)
+
+    def of(self, contig: int) -> Codes:
+        """uint8[length of the contig]."""
+        if contig != self._held:
+            self._codes = np.empty(0, np.uint8)  # two at once are one too many
+            place = self._contigs[contig]
+            self._codes = np.fromfile(self._path, np.uint8, place.length, offset=place.offset)
+            self._held = contig
+        return self._codes
 
 
 def write_tables(models: Sequence[GeneModels], contigs: Contigs, folder: Path) -> dict[str, int]:
@@ -38,13 +70,14 @@ def write_tables(models: Sequence[GeneModels], contigs: Contigs, folder: Path) -
 
     Raises AnnotationError(genes_elsewhere) where no transcript lies on a contig of the FASTA.
     """
-    sequence: Codes = np.memmap(folder / "sequence.bin", np.uint8, "r")
-    tables = _Tables()
-    for contig, transcript in _sorted_transcripts(models, contigs):
-        _add(tables, contig, transcript, contigs, sequence)
+    found = _sorted_transcripts(models, contigs)
+    bases = _Bases(folder / "sequence.bin", contigs)
+    tables = _Tables(len(found))
+    for number, (contig, transcript) in enumerate(found):
+        _add(tables, number, contig, transcript, contigs, bases)
     _save(tables, contigs, folder)
-    coding = sum(1 for labels in tables.labels if labels["hgvsc_prefix"].endswith(":c."))
-    return {"transcripts": len(tables.transcripts), "coding": coding, "genes": len(tables.genes)}
+    coding = int((tables.transcripts["flags"] & layout.CODING > 0).sum())
+    return {"transcripts": len(found), "coding": coding, "genes": len(tables.genes)}
 
 
 def _sorted_transcripts(models: Sequence[GeneModels], contigs: Contigs) -> list[tuple[int, Transcript]]:
@@ -76,11 +109,10 @@ def _find_contig(transcript: Transcript, model: GeneModels, contigs: Contigs) ->
     return -1
 
 
-def _add(tables: _Tables, contig: int, transcript: Transcript, contigs: Contigs, sequence: Codes) -> None:
+def _add(tables: _Tables, number: int, contig: int, transcript: Transcript, contigs: Contigs, bases: _Bases) -> None:
     spans, slips = split_at_slips(transcript.exons, transcript.cds)
     exons = _place_exons(spans, transcript.strand)
     length = sum(end - start for start, end in spans)
-    offset = contigs[contig].offset
     cds_start = cds_end = coding_start = coding_end = spliced_from = -1
     padding = 0
     flags = _flags(transcript, spans) | (layout.DIFFERS if slips and not transcript.hgvs_context else 0)
@@ -89,24 +121,23 @@ def _add(tables: _Tables, contig: int, transcript: Transcript, contigs: Contigs,
         coding_start, coding_end = transcript.cds[0][0], max(end for _, end in transcript.cds)
         cds_start, cds_end = _place_cds(exons, transcript, coding_start, coding_end)
         padding = (3 - transcript.phase) % 3
-        spliced = _splice(sequence, spans, offset, transcript.strand)
+        spliced = _splice(bases.of(contig), spans, transcript.strand)
         missing = _missing_stop(spliced, cds_end, padding + cds_end - cds_start, code)
         spliced = np.concatenate([spliced, np.zeros(missing, np.uint8)])
         length, cds_end = length + missing, cds_end + missing
         flags |= _completeness(transcript, padding, cds_end - cds_start)
-        spliced_from = tables.spliced_length
-        tables.spliced.append(spliced)
-        tables.spliced_length += length
+        spliced_from = len(tables.spliced)
+        tables.spliced += spliced.tobytes()
     gene = tables.genes.setdefault((contig, transcript.gene.gene_id), len(tables.genes))
-    exon_from, mature_from = len(tables.exons), len(tables.mature)
-    tables.exons += exons
-    tables.mature += transcript.mature
-    tables.transcripts.append(
-        (contig, transcript.start, transcript.end, transcript.strand, exon_from, len(tables.exons), length,
-         cds_start, cds_end, coding_start, coding_end, padding, code, flags, _pick_rank(transcript, flags),
-         gene, mature_from, len(tables.mature), spliced_from)
+    exon_from, mature_from = tables.exon_rows(), tables.mature_rows()
+    tables.exons.extend(chain.from_iterable(exons))
+    tables.mature.extend(chain.from_iterable(transcript.mature))
+    tables.transcripts[number] = (
+        contig, transcript.start, transcript.end, transcript.strand, exon_from, tables.exon_rows(), length,
+        cds_start, cds_end, coding_start, coding_end, padding, code, flags, _pick_rank(transcript, flags),
+        gene, mature_from, tables.mature_rows(), spliced_from,
     )  # fmt: skip
-    tables.labels.append(compose_labels(transcript, flags))
+    tables.add_labels(compose_labels(transcript, flags))
 
 
 def split_at_slips(exons: Sequence[Span], cds: Sequence[Span]) -> tuple[tuple[Span, ...], bool]:
@@ -154,8 +185,8 @@ def _place_cds(
     return (left, right) if transcript.strand > 0 else (right, left)
 
 
-def _splice(sequence: Codes, spans: Sequence[Span], offset: int, strand: int) -> Codes:
-    joined = np.concatenate([sequence[offset + start : offset + end] for start, end in spans])
+def _splice(sequence: Codes, spans: Sequence[Span], strand: int) -> Codes:
+    joined = np.concatenate([sequence[start:end] for start, end in spans])
     return joined if strand > 0 else layout.COMPLEMENT[joined[::-1]]
 
 
@@ -200,22 +231,20 @@ def _pick_rank(transcript: Transcript, flags: int) -> int:
 
 
 def _save(tables: _Tables, contigs: Contigs, folder: Path) -> None:
-    transcripts = np.array(tables.transcripts, layout.TRANSCRIPT)
-    spliced = np.concatenate(tables.spliced) if tables.spliced else np.empty(0, np.uint8)
-    bins, members = index_bins(transcripts, contigs)
-    text, offsets = _join_text(tables.labels)
+    bins, members = index_bins(tables.transcripts, contigs)
+    text, offsets = _join_text(tables)
     arrays: dict[str, np.ndarray[Any, Any]] = {
-        "transcripts": transcripts,
-        "exons": np.array(tables.exons, layout.EXON),
-        "mature": np.array(tables.mature, layout.SPAN),
-        "spliced": spliced,
+        "transcripts": tables.transcripts,
+        "exons": np.frombuffer(tables.exons, np.int32).view(layout.EXON),
+        "mature": np.frombuffer(tables.mature, np.int32).view(layout.SPAN),
+        "spliced": np.frombuffer(tables.spliced, np.uint8),
         "bins": bins,
         "bin_transcripts": members,
         "text": text,
         "text_offsets": offsets,
     }
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
+    for name, array_ in arrays.items():
+        np.save(folder / f"{name}.npy", array_)
 
 
 def bin_counts(contigs: Contigs) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -231,27 +260,21 @@ def index_bins(
 
     An insertion just outside the reach still looks one base further, hence REACH + 1.
     """
-    first = bin_counts(contigs)
-    lists: list[list[int]] = [[] for _ in range(int(first[-1]))]
-    for number, row in enumerate(transcripts):
-        base, length = int(first[row["contig"]]), contigs[int(row["contig"])].length
-        low = max(0, int(row["start"]) - layout.REACH - 1) >> layout.BIN_SHIFT
-        high = min(length, int(row["end"]) + layout.REACH + 1) >> layout.BIN_SHIFT
-        for place in range(base + low, base + high + 1):
-            lists[place].append(number)
-    offsets = np.concatenate([[0], np.cumsum([len(members) for members in lists])]).astype(np.int64)
-    return offsets, np.array([number for members in lists for number in members], np.int32)
+    first, lengths = bin_counts(contigs), np.array([contig.length for contig in contigs], np.int64)
+    contig = transcripts["contig"]
+    reach = layout.REACH + 1
+    low = np.maximum(0, transcripts["start"].astype(np.int64) - reach) >> layout.BIN_SHIFT
+    high = np.minimum(lengths[contig], transcripts["end"].astype(np.int64) + reach) >> layout.BIN_SHIFT
+    counts = high - low + 1
+    members = np.repeat(np.arange(len(transcripts), dtype=np.int32), counts)
+    within = np.arange(members.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = np.repeat(first[contig] + low, counts) + within
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=int(first[-1])))]).astype(np.int64)
+    return offsets, members[np.argsort(place, kind="stable")]
 
 
-def _join_text(
-    labels: Sequence[dict[str, str]],
-) -> tuple[Codes, np.ndarray[Any, np.dtype[np.int64]]]:
-    parts: list[bytes] = []
-    offsets = np.zeros((len(layout.TEXT_COLUMNS), len(labels) + 1), np.int64)
-    at = 0
-    for column, name in enumerate(layout.TEXT_COLUMNS):
-        values = [label[name].encode() for label in labels]
-        offsets[column] = at + np.concatenate([[0], np.cumsum([len(value) for value in values])])
-        at = int(offsets[column, -1])
-        parts += values
-    return np.frombuffer(b"".join(parts), np.uint8), offsets
+def _join_text(tables: _Tables) -> tuple[Codes, np.ndarray[Any, np.dtype[np.int64]]]:
+    sizes = [len(text) for text in tables.text]
+    begins = np.cumsum([0, *sizes[:-1]])
+    offsets = np.stack([begin + np.array(ends) for begin, ends in zip(begins, tables.text_ends, strict=True)])
+    return np.frombuffer(b"".join(tables.text), np.uint8), offsets

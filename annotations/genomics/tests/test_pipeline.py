@@ -10,10 +10,11 @@ import duckdb
 import pysam
 import pytest
 
+from annotations.genomics import pipeline
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.output.csq import CSQ_FIELDS
 from annotations.genomics.pipeline import annotate
-from annotations.genomics.reference.load import load_reference
+from annotations.genomics.reference.load import Reference, load_reference
 from annotations.genomics.request import Receipt, Request
 from annotations.genomics.tests.made import COLUMNS, build_mitochondrion, pack_bgzf, unpack_gzip, vcf_text
 
@@ -83,6 +84,21 @@ def test_bytes_do_not_depend_on_threads_or_on_chunks(mito: Path, lines: list[str
         folder = tmp_path / f"{threads}-{chunk_records}"
         run(path, mito, folder, threads=threads, chunk_records=chunk_records)
         assert {file.name: file.read_bytes() for file in folder.iterdir()} == expected, (threads, chunk_records)
+
+
+@pytest.mark.parametrize(("limit", "times"), [(-(1 << 40), 3), (1 << 40, 0)], ids=["small", "large"])
+def test_pages_are_let_go_where_too_many_are_resident(
+    mito: Path, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, times: int
+) -> None:
+    path = write_input(tmp_path, lines)
+    _, kept = run(path, mito, tmp_path / "kept")
+    let_go: list[None] = []
+    real = Reference.release_pages
+    monkeypatch.setattr(pipeline, "MAPPED_BYTES", limit)
+    monkeypatch.setattr(Reference, "release_pages", lambda self: let_go.append(real(self)))
+    _, files = run(path, mito, tmp_path / "let_go", threads=2, chunk_records=len(lines) // 3 + 1)
+    assert len(let_go) == times
+    assert files["output"].read_bytes() == kept["output"].read_bytes()
 
 
 def test_every_input_column_comes_back_untouched_and_in_order(mito: Path, lines: list[str], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from annotations.genomics.reference.build import BuildInputs, build_reference
 from annotations.genomics.reference.fasta import read_fasta
 from annotations.genomics.reference.load import load_reference
 from annotations.genomics.reference.tables import split_at_slips
+from annotations.genomics.resident import mapped_bytes
 from annotations.genomics.tests.references import GIVEN, coronavirus, mitochondrion
 
 GENES = (Path(__file__).parent / "data" / "missense_plus" / "genes.gff3").read_text()
@@ -156,6 +157,16 @@ def test_letting_pages_go_changes_nothing_that_is_read() -> None:
     before = bytes(reference.sequence(0))
     reference.release_pages()
     assert bytes(reference.sequence(0)) == before
+
+
+def test_letting_pages_go_makes_room(tmp_path: Path) -> None:
+    size = 16 << 20
+    reference = load_reference(build(tmp_path, sequence=SEQUENCE + ">two\n" + "ACGT" * (size // 4) + "\n"))
+    before = mapped_bytes()
+    assert reference.all_sequence[::4096].sum() >= 0
+    assert mapped_bytes() - before > size * 0.9
+    reference.release_pages()
+    assert mapped_bytes() - before < size * 0.1
 
 
 def test_the_project_ships_the_demo_reference() -> None:
