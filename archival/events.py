@@ -13,9 +13,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db.models.functions import Now
@@ -32,6 +29,8 @@ def drain(mine: Turn) -> None:
     """Read the queue until it is empty or the turn is over. Without a queue the poll does it all."""
     if not settings.SQS_RESTORE_EVENTS_URL:
         return
+    from botocore.exceptions import BotoCoreError, ClientError
+
     queue = {"QueueUrl": settings.SQS_RESTORE_EVENTS_URL}
     try:
         while mine.has_time():
@@ -71,5 +70,8 @@ def hurry(keys: Iterable[str]) -> None:
 
 @cache
 def _client() -> Any:
+    import boto3  # a third of a second that one machine has no use for
+    from botocore.config import Config
+
     patience = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
     return boto3.client("sqs", region_name=settings.SQS_REGION, config=patience)

@@ -23,11 +23,11 @@ from django.http import QueryDict
 
 from annotations import storage
 from annotations.areas import area
-from annotations.explorer import columns, database, files, queries, writers
+from annotations.explorer import columns, database, files, queries
 from annotations.explorer.conditions import both, conditions_of
 from annotations.explorer.filters import Filters
 from annotations.explorer.models import Export, ExportKind, ExportStatus
-from annotations.explorer.writers import Question, TooManyRowsError
+from annotations.explorer.question import SHEET_ROWS, Hear, Question, TooManyRowsError
 from annotations.models import Job, Output, OutputKind, Result
 from gas import clock, doorbell
 
@@ -47,7 +47,7 @@ ENDINGS = {
     ExportKind.XLSX: ".xlsx",
     ExportKind.PARQUET: ".parquet",
 }
-_TOO_MANY = f"A worksheet holds up to {writers.SHEET_ROWS:,} rows. Filter further, or take TSV or Parquet."
+_TOO_MANY = f"A worksheet holds up to {SHEET_ROWS:,} rows. Filter further, or take TSV or Parquet."
 _NOT_MADE = "The file could not be made. Please try again; if that does not help, take another format."
 
 
@@ -69,8 +69,10 @@ def is_small(kind: str, number: int, total: int) -> bool:
     return number <= AT_ONCE and (kind != ExportKind.VCF or total <= VCF_AT_ONCE)
 
 
-def write(result: Result, kind: str, query: str, target: Path, hear: writers.Hear) -> None:
+def write(result: Result, kind: str, query: str, target: Path, hear: Hear) -> None:
     """Write the file. Raises TooManyRowsError and what database.opened raises."""
+    from annotations.explorer import writers  # Arrow and numba: only for who writes
+
     given = QueryDict(query)
     filters = Filters(given)
     with database.opened(result, seconds=settings.EXPLORER_EXPORT_SECONDS) as tables:

@@ -23,7 +23,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from annotations.areas import CHUNK, Area, ObjectChangedError, area
-from annotations.explorer.index import write_alleles
 from annotations.models import Job, Output, OutputKind, Result, StorageState
 
 logger = logging.getLogger(__name__)
@@ -133,6 +132,8 @@ class _Maker:
             lock.unlink(missing_ok=True)
 
     def _make(self, wanted: _Wanted) -> None:
+        from annotations.explorer.index import write_alleles  # Arrow and numba: only for who makes a table
+
         began = time.monotonic()
         if wanted.is_copied:
             _copy(wanted)

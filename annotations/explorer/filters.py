@@ -13,8 +13,7 @@ from django import forms
 from django.http import QueryDict
 
 from annotations.explorer.presets import PRESETS
-from annotations.genomics.consequence.terms import IMPACTS, TERMS
-from annotations.genomics.output.csq import VARIANT_CLASSES
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
 
 MAX_WORDS: Final = 2000  # genes in a pasted list
 MAX_CHOICES: Final = 100

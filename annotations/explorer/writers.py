@@ -6,9 +6,8 @@ All four are streams: memory does not grow with the number of alleles.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -19,35 +18,17 @@ import xlsxwriter
 
 from annotations.explorer import columns
 from annotations.explorer.conditions import Condition, frequency_sql, quoted
-from annotations.explorer.database import Cursor
 from annotations.explorer.queries import FREQUENCY, Order, sort_sql, walk
+from annotations.explorer.question import SHEET_ROWS, Hear, Question, TooManyRowsError
 from annotations.genomics.output.tsv import TsvSink
 from annotations.genomics.output.vcf import PackedStream
 
 ROWS_AT_ONCE: Final = 50_000
-SHEET_ROWS: Final = 1_048_575  # of a worksheet, below its head
 _PLACE: Final = ("contig", "pos", "id", "ref", "alt", "gene_symbol")
-
-Hear = Callable[[int], None]
-
-
-class TooManyRowsError(Exception):
-    """A worksheet does not hold that many rows."""
 
 
 class NotInVcfError(Exception):
     """The annotated VCF does not hold an allele of the table: they are not of one result."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What to write: the alleles of a filter, in an order, and which columns a worksheet shows."""
-
-    tables: Cursor
-    known: Mapping[str, str]
-    where: Condition
-    order: Order
-    chosen: list[str]
 
 
 def write_parquet(question: Question, target: Path, hear: Hear) -> None:

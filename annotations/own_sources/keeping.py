@@ -14,7 +14,7 @@ from django.db import transaction
 from accounts import plans
 from accounts.models import User
 from annotations import references, submission, transitions
-from annotations.genomics.sources.own import KEY
+from annotations.genomics.sources.declaration import OWN_KEY
 from annotations.models import OwnSource, OwnSourceStatus, Upload
 from annotations.submission import RefusedError
 from gas import outbox
@@ -40,7 +40,7 @@ def _add(user: User, upload: Upload, key: str, reference_name: str) -> OwnSource
     reference = references.find(reference_name)
     if reference is None:
         raise RefusedError("reference_unknown", "This reference is not installed. Choose one from the list.")
-    if not KEY.fullmatch(key):
+    if not OWN_KEY.fullmatch(key):
         raise RefusedError("source_key", "The name must be three to twelve capitals and digits, such as LAB.")
     if upload.max_bytes > MAX_BYTES:
         raise RefusedError(

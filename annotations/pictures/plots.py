@@ -11,7 +11,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.safestring import SafeString
 
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
-from annotations.genomics.output.tally import INDEL_LIMIT, QUALITY_BINS, QUALITY_STEP
+from annotations.genomics.output.bins import INDEL_LIMIT, QUALITY_BINS, QUALITY_STEP
 from annotations.pictures.charts import Bar, Chromosome, bars, columns, karyogram
 from annotations.pictures.cytobands import bands_of
 

@@ -52,7 +52,7 @@ class Pairs:
         (without `CSQ=`), empty where nothing is to be said (skipped records, `*`, `<NON_REF>`).
     allele_rows: int64[alleles + 1]: rows[allele_rows[a]:allele_rows[a + 1]] belong to allele a.
     hgvsg: int64[alleles, 2]: span of text; equal ends where the allele has no g. name.
-    variant_class: uint8[alleles]: index in output.csq.VARIANT_CLASSES.
+    variant_class: uint8[alleles]: index in terms.VARIANT_CLASSES.
     """
 
     rows: np.ndarray[Any, Any]

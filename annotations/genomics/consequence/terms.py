@@ -60,6 +60,12 @@ IMPACT_LIMITS: Final = np.cumsum([sum(1 for i, _ in _TABLE if i == impact) for i
     NON_CODING_TRANSCRIPT, UPSTREAM, DOWNSTREAM, INTERGENIC,
 ) = tuple(1 << bit for bit in range(len(TERMS)))  # fmt: skip
 
+VARIANT_CLASSES: Final = (
+    "SNV", "insertion", "deletion", "indel", "substitution", "duplication", "inversion",
+    "copy_number_variation", "chromosome_breakpoint",
+)  # fmt: skip
+"""The Sequence Ontology's classes of alleles, as VEP's VARIANT_CLASS has them."""
+
 
 def term_names(mask: int) -> list[str]:
     """The terms of a set, most severe first."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.reading import ALT_BASES, ALT_RESIDUES, REF_BASES, REF_RESIDUES, starts_with
-from annotations.genomics.consequence.terms import IMPACTS, TERMS
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
 from annotations.genomics.output.text import join_words, put_byte, put_number, put_range, put_span, put_word
 from annotations.genomics.reference import layout
 
@@ -23,10 +23,6 @@ CSQ_FIELDS: Final = (
     "MANE_PLUS_CLINICAL", "ENSP", "SOURCE", "HGVS_OFFSET", "HGVSg",
 )  # fmt: skip
 
-VARIANT_CLASSES: Final = (
-    "SNV", "insertion", "deletion", "indel", "substitution", "duplication", "inversion",
-    "copy_number_variation", "chromosome_breakpoint",
-)  # fmt: skip
 (
     CLASS_SNV, CLASS_INSERTION, CLASS_DELETION, CLASS_INDEL, CLASS_SUBSTITUTION, CLASS_DUPLICATION,
     CLASS_INVERSION, CLASS_COPY_NUMBER, CLASS_BREAKPOINT,

@@ -11,17 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from annotations.genomics.consequence.phasing import Together
-from annotations.genomics.consequence.terms import IMPACTS, TERMS
-from annotations.genomics.output.csq import VARIANT_CLASSES
-from annotations.genomics.output.tally import (
-    DENSITY_STEP,
-    FREQUENCY_EDGES,
-    INDEL_LIMIT,
-    QUALITY_BINS,
-    QUALITY_STEP,
-    Tally,
-    density_offsets,
-)
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
+from annotations.genomics.output.bins import DENSITY_STEP, FREQUENCY_EDGES, INDEL_LIMIT, QUALITY_BINS, QUALITY_STEP
+from annotations.genomics.output.tally import Tally, density_offsets
 from annotations.genomics.reference.load import Reference
 from annotations.genomics.reference.manifest import FILE_NAME
 from annotations.genomics.request import Receipt

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotations.genomics.compiled import compiled
-from annotations.genomics.consequence.terms import IMPACTS, TERMS, term_names
-from annotations.genomics.output.csq import VARIANT_CLASSES
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES, term_names
 from annotations.genomics.output.rows import PAIR_NUMBERS, PAIR_TEXTS, Rows, Texts, join_rows
 from annotations.genomics.output.tally import lowest_bit, read_decimal
 from annotations.genomics.reference import layout

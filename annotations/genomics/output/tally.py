@@ -9,20 +9,12 @@ import numpy as np
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
-from annotations.genomics.consequence.terms import IMPACTS, TERMS
-from annotations.genomics.output.csq import VARIANT_CLASSES
+from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
+from annotations.genomics.output.bins import DENSITY_STEP, FREQUENCY_EDGES, INDEL_LIMIT, QUALITY_BINS, QUALITY_STEP
 from annotations.genomics.reference.load import Reference
 from annotations.genomics.vcf.alleles import info_value
 from annotations.genomics.vcf.records import INFO, QUAL, Alleles, Bytes, Int32s, Int64s, Kind, Records
 
-INDEL_LIMIT: Final = 50
-"""Longer insertions and deletions are counted at the two ends."""
-FREQUENCY_EDGES: Final = (0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75)
-"""Upper ends, inclusive, of the bins of the allele frequency spectrum; the last bin goes to 1."""
-QUALITY_STEP: Final = 10
-QUALITY_BINS: Final = 101
-"""QUAL in steps of ten; the last bin is 1,000 and more."""
-DENSITY_STEP: Final = 1_000_000
 _AF_KEY: Final = np.frombuffer(b"AF=", np.uint8)
 _AC_KEY: Final = np.frombuffer(b"AC=", np.uint8)
 _AN_KEY: Final = np.frombuffer(b"AN=", np.uint8)

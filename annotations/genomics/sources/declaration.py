@@ -37,6 +37,8 @@ from annotations.genomics.errors import AnnotationError
 
 SHIPPED: Final = Path(__file__).resolve().parent / "declared"
 _KEY: Final = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
+OWN_KEY: Final = re.compile(r"[A-Z][A-Z0-9]{2,11}")
+"""What a user may call a source of their own."""
 JOINS: Final = ("gene_symbol", "gene_id", "transcript_id")
 _PLACE: Final = ("contig", "pos", "ref", "alt")
 _RESERVED: Final = frozenset({"CSQ", "ANN", "END", "SVLEN", "SVTYPE", "IMPACT", "STRAND", "DISTANCE"})

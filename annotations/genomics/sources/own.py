@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.reference.fasta import open_by_content
 from annotations.genomics.sources.compile import check_keys, compile_source
-from annotations.genomics.sources.declaration import Declaration, FieldType, SourceKind, parse_declaration
+from annotations.genomics.sources.declaration import OWN_KEY, Declaration, FieldType, SourceKind, parse_declaration
 from annotations.genomics.sources.layout import load
 from annotations.genomics.vcf.limits import DEFAULT_LIMITS
 from annotations.genomics.vcf.reader import VcfReader
@@ -24,7 +24,6 @@ from annotations.genomics.vcf.reader import VcfReader
 if TYPE_CHECKING:
     from annotations.genomics.reference.load import Reference
 
-KEY: Final = re.compile(r"[A-Z][A-Z0-9]{2,11}")
 MAX_FIELDS: Final = 12
 MAX_BYTES: Final = 500_000_000
 """Of the file unpacked."""
@@ -72,7 +71,7 @@ def check(key: str, path: Path, reference: Reference, folder: Path) -> dict[str,
 
 def declare(key: str, path: Path) -> Declaration:
     """The declaration that a VCF or BED file brings with it."""
-    if not KEY.fullmatch(key):
+    if not OWN_KEY.fullmatch(key):
         raise AnnotationError("source_key", f"{key!r} is not three to twelve capitals and digits.", value=key)
     if not path.is_file():
         raise AnnotationError("no_input", f"There is no file {path.name} for source {key}.")
