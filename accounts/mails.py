@@ -14,6 +14,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts import registration
+from accounts.addresses import undo
 from accounts.addresses import work as addresses
 from accounts.erasure import work as erasures
 from accounts.models import AddressChange, Registration, User
@@ -29,6 +30,7 @@ SUBJECTS = {
     "password_changed": "Your GAS password was changed",
     "address_confirm": "Confirm your new address for GAS",
     "address_changed": "Your GAS account has another address",
+    "address_restored": "Your GAS account has its old address again",
     "second_factor_added": "A second factor was added to your GAS account",
     "second_factor_off": "The second factor of your GAS account is off",
     "payment_failed": "A payment for GAS Premium failed",
@@ -85,7 +87,8 @@ def _about_address(template: str, user: User, change_id: str) -> tuple[str, dict
     if change is None:
         return None
     if template == "address_changed":
-        return change.old_email, {"name": user.name, "link": settings.BASE_URL + reverse("accounts:sign_in")}
+        path = reverse("accounts:address_undo", args=[undo.token_of(change)])
+        return change.old_email, {"name": user.name, "link": settings.BASE_URL + path, "days": undo.DAYS}
     path = reverse("accounts:address_confirm", args=[addresses.token_of(change)])
     return change.new_email, {"link": settings.BASE_URL + path, "hours": settings.REGISTRATION_HOURS}
 
@@ -99,7 +102,7 @@ def _context_for(template: str, user: User) -> dict[str, Any] | None:
             return None
         context["due_at"] = erasure.due_at
         path = reverse("accounts:erasure_withdraw", args=[erasures.token_of(erasure)])
-    elif template == "password_reset":
+    elif template in ("password_reset", "address_restored"):
         uid = urlsafe_base64_encode(force_bytes(user.pk))
         path = reverse("accounts:password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     else:

@@ -25,6 +25,7 @@ SENTENCES = {
     400: "Your browser sent something this service cannot read. Go back, reload the page and try again.",
     403: "You may not do this. Sign in with an account that may.",
     404: "There is nothing here: it was never there, was deleted, or belongs to somebody else.",
+    405: "This address takes what a form sends, and nothing was sent. Go back to the page with the form.",
     409: "This is not possible now.",
     413: "That is more than this page accepts.",
     429: "Too many tries in a short time. Wait a little, then try again.",
@@ -36,6 +37,7 @@ SENTENCES = {
 FOR_PROGRAMS = {
     400: "This is not a request the service can read. Look at /api/v1/openapi.json.",
     403: "This is not allowed.",
+    405: "This address does not take this method; the header Allow names those that it takes.",
     413: "The body of this request is larger than the service accepts here.",
 }
 CODES = {
@@ -43,6 +45,7 @@ CODES = {
     401: "unauthorized",
     403: "forbidden",
     404: "not_found",
+    405: "method_not_allowed",
     413: "too_large",
     422: "invalid",
     429: "too_many_requests",

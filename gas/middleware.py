@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from gas import logs
+from gas import errors, logs
 
 logger = logging.getLogger("gas.web")
 
@@ -53,6 +53,23 @@ def _request_id(request: HttpRequest) -> str:
 
 def _is_static(request: HttpRequest) -> bool:
     return request.path_info.startswith(settings.STATIC_URL)
+
+
+def say_what_is_allowed(get_response: View) -> View:
+    """A page, or JSON for programs, in place of the few words that a view answers to a method it does not take.
+
+    Innermost, for the page shows who is signed in.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if response.status_code != 405:
+            return response
+        told = errors.page(request, 405)
+        told["Allow"] = response["Allow"]
+        return told
+
+    return middleware
 
 
 def security_headers(get_response: View) -> View:

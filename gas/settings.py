@@ -124,6 +124,7 @@ MIDDLEWARE = [
     "accounts.security.second_factor.required",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "gas.middleware.say_what_is_allowed",
 ]
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -249,7 +250,7 @@ REGISTRATION_HOURS = env.integer(
     "GAS_REGISTRATION_HOURS", 48, "How long a new address may take to be confirmed.", minimum=1
 )
 API_CALLS_PER_MINUTE = env.integer(
-    "GAS_API_CALLS_PER_MINUTE", 300, "Calls a token may make within a minute, for each web process.", minimum=1
+    "GAS_API_CALLS_PER_MINUTE", 300, "Calls a token may make within a minute.", minimum=1
 )
 TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
 SIGNUP = env.choice(
@@ -278,28 +279,36 @@ SOCIAL_AUTH_OIDC_OIDC_ENDPOINT = OIDC_ENDPOINT
 IDENTITY_PROVIDERS: dict[str, str] = {}  # name -> what the button says; those that are configured
 
 
-def _provider(name: str, title: str, backend: str, origin: str) -> None:
-    """Offer a provider if it has a key; `origin` is where its own sign-in page is."""
+def _endpoint(name: str, title: str, address: str) -> str:
+    """Where an OpenID Connect provider answers that has a second place to try things out at."""
+    meaning = f"Where {title} answers: its own address, or that of its sandbox."
+    endpoint = env.text(f"GAS_{name.upper()}_ENDPOINT", address, meaning).rstrip("/")
+    globals()[f"SOCIAL_AUTH_{name.upper()}_OIDC_ENDPOINT"] = endpoint
+    return endpoint
+
+
+def _provider(name: str, title: str, backend: str, endpoint: str) -> None:
+    """Offer a provider if it has a key; at the origin of `endpoint` is its own sign-in page."""
     prefix = f"GAS_{name.upper()}"
     key = env.text(f"{prefix}_KEY", "", f"Client id at {title}. Empty: not offered.")
     password = env.secret(f"{prefix}_SECRET", "", f"Client secret at {title}.")
     if not key:
         return
-    if not password or not origin:
+    if not password or not endpoint:
         raise ImproperlyConfigured(f"{prefix}_KEY is set, but its secret or its endpoint is missing.")
     globals()[f"SOCIAL_AUTH_{name.upper()}_KEY"] = key
     globals()[f"SOCIAL_AUTH_{name.upper()}_SECRET"] = password
     AUTHENTICATION_BACKENDS.append(f"accounts.identities.backends.{backend}")
     IDENTITY_PROVIDERS[name] = title
     # Browsers hold the redirects of a form against this list too.
-    CONTENT_SECURITY_POLICY["form-action"].append(origin)
+    CONTENT_SECURITY_POLICY["form-action"].append("/".join(endpoint.split("/")[:3]))
 
 
-_provider("globus", "Globus", "Globus", "https://auth.globus.org")
-_provider("orcid", "ORCID", "Orcid", "https://orcid.org")
+_provider("globus", "Globus", "Globus", _endpoint("globus", "Globus", "https://auth.globus.org"))
+_provider("orcid", "ORCID", "Orcid", _endpoint("orcid", "ORCID", "https://orcid.org"))
 _provider("google", "Google", "Google", "https://accounts.google.com")
 _provider("github", "GitHub", "GitHub", "https://github.com")
-_provider("oidc", OIDC_NAME, "OpenIdConnect", "/".join(OIDC_ENDPOINT.split("/")[:3]))
+_provider("oidc", OIDC_NAME, "OpenIdConnect", OIDC_ENDPOINT)
 SOCIAL_AUTH_URL_NAMESPACE = "accounts"
 SOCIAL_AUTH_REDIRECT_IS_HTTPS = HTTPS
 SOCIAL_AUTH_PIPELINE = (

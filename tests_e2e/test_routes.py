@@ -48,6 +48,7 @@ ANYBODY = {
 SECRET = {
     "accounts:confirm",
     "accounts:password_reset_confirm",
+    "accounts:address_undo",
     "accounts:erasure_withdraw",
     "accounts:begin",
     "accounts:complete",

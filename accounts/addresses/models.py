@@ -21,6 +21,7 @@ class AddressChange(models.Model):
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)  # taken back from the old address
 
     class Meta:
         indexes = [

@@ -8,5 +8,6 @@ from accounts.addresses import views
 
 urlpatterns = [
     path("", views.change, name="address"),
+    path("undo/<str:token>/", views.undo, name="address_undo"),
     path("<str:token>/", views.confirm, name="address_confirm"),
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from django.conf import settings
 from django.http import HttpRequest
-from ninja.errors import AuthorizationError
+from ninja.errors import AuthorizationError, Throttled
 from ninja.security import HttpBearer
-from ninja.throttling import SimpleRateThrottle
 
 from accounts.models import User
 from accounts.security import tokens
@@ -21,10 +22,15 @@ class Bearer(HttpBearer):
         self.scope = scope
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
-        """The token, which becomes `request.auth`. Raises AuthorizationError where it may not do this."""
+        """The token, which becomes `request.auth`.
+
+        Raises Throttled where it has called too often, AuthorizationError where it may not do this.
+        """
         found = tokens.find(token)
         if found is None:
             return None
+        if not tokens.count_call(found, settings.API_CALLS_PER_MINUTE):
+            raise Throttled(wait=ceil(tokens.seconds_until_next_minute(found)))
         if self.scope not in found.scopes:
             raise AuthorizationError(
                 message=f"This token lacks the scope {self.scope}. Make one that has it, under Profile, Security."
@@ -38,17 +44,3 @@ def user_of(request: HttpRequest) -> User:
     """The user whom the program acts for."""
     token: ApiToken = request.auth  # type: ignore[attr-defined]  # ninja puts it there
     return token.user
-
-
-class TokenThrottle(SimpleRateThrottle):
-    """So many calls a minute for a token, counted in each web process."""
-
-    scope = "token"
-
-    def __init__(self) -> None:
-        super().__init__(f"{settings.API_CALLS_PER_MINUTE}/min")
-
-    def get_cache_key(self, request: HttpRequest) -> str:
-        """One count for each token."""
-        token: ApiToken = request.auth  # type: ignore[attr-defined]  # ninja puts it there
-        return f"api-calls:{token.pk}"

@@ -57,6 +57,9 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # The minute that is being counted, shared by all web processes. Written by accounts.security.tokens only.
+    counted_since = models.DateTimeField(null=True, blank=True)
+    calls = models.PositiveIntegerField(default=0, db_default=0)  # within that minute
 
     class Meta:
         indexes = [

@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -20,7 +20,8 @@ PREFIX = "gas_"
 SCOPES = {"jobs:read": "Read jobs and download results", "jobs:write": "Submit, cancel and delete jobs"}
 MAX_DAYS = 365
 MAX_TOKENS = 50
-USE_NOTED_EVERY = timedelta(minutes=1)  # so that a call costs no write
+USE_NOTED_EVERY = timedelta(minutes=1)
+COUNTED_FOR = timedelta(minutes=1)
 
 
 class TokenError(Exception):
@@ -66,6 +67,27 @@ def find(text: str) -> ApiToken | None:
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=from_now(-USE_NOTED_EVERY))
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=Now())
     return token
+
+
+def count_call(token: ApiToken, limit: int) -> bool:
+    """Count a call of the token's; False when it has made `limit` within its minute already.
+
+    One conditional UPDATE, so that all web processes count together. A minute begins with its first call.
+    """
+    goes_on = Q(counted_since__gt=from_now(-COUNTED_FOR))
+    passes = ApiToken.objects.filter(Q(counted_since__isnull=True) | ~goes_on | Q(calls__lt=limit), pk=token.pk)
+    return bool(
+        passes.update(
+            calls=Case(When(goes_on, then=F("calls") + 1), default=1),
+            counted_since=Case(When(goes_on, then=F("counted_since")), default=Now()),
+        )
+    )
+
+
+def seconds_until_next_minute(token: ApiToken) -> float:
+    """How long a token that has made its calls waits; 0 where a new minute has begun or it is gone."""
+    since = ApiToken.objects.filter(pk=token.pk).values_list("counted_since", flat=True).first()
+    return 0 if since is None else max(0.0, (since + COUNTED_FOR - clock.database_now()).total_seconds())
 
 
 def working(user: User | None = None) -> QuerySet[ApiToken]:

@@ -56,7 +56,7 @@ def billing(user: AbstractBaseUser) -> Iterator[dict[str, Any]]:
 @registry.exporter("addresses")
 def addresses(user: AbstractBaseUser) -> Iterator[dict[str, Any]]:
     """Each change of the address that was asked for or done."""
-    columns = ("old_email", "new_email", "requested_at", "done_at")
+    columns = ("old_email", "new_email", "requested_at", "done_at", "undone_at")
     yield from AddressChange.objects.filter(user_id=user.pk).order_by("requested_at").values(*columns)
 
 

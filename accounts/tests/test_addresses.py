@@ -8,11 +8,13 @@ import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.test import Client
+from social_django.models import UserSocialAuth
 
 from accounts import sweep
-from accounts.addresses import work
+from accounts.addresses import undo, work
+from accounts.erasure import work as erasures
 from accounts.models import AddressChange, User
-from accounts.security import fresh
+from accounts.security import fresh, tokens
 from accounts.tests.conftest import PASSWORD, link_in, sent_mails
 from gas.clock import from_now
 from gas.mail import FileBackend
@@ -60,6 +62,72 @@ def test_the_address_changes_when_the_link_at_the_new_one_is_opened(web: Client,
     again = Client()
     again.post("/accounts/sign-in/", {"username": NEW, "password": PASSWORD})
     assert again.get("/jobs/").status_code == 200
+
+
+def taken_back(web: Client, email: str = NEW) -> str:
+    """Change the address and give the link of the mail that the old one gets."""
+    web.post(link_in(ask(web, email)[0]))
+    return link_in(sent_mails()[-1])
+
+
+def test_the_old_address_takes_the_change_back_and_whoever_made_it_is_out(web: Client, user: User):
+    old, link = user.email, taken_back(web)
+    _, text = tokens.make(user, "of the thief", ["jobs:read"], 1)
+    UserSocialAuth.objects.create(user=user, provider="oidc", uid="of the thief", extra_data={})
+    erasures.request_erasure(user)
+    thief, owner = Client(), Client()
+    thief.post("/accounts/sign-in/", {"username": NEW, "password": PASSWORD})
+    assert old in owner.get(link).content.decode()
+    user.refresh_from_db()
+    assert user.email == NEW, "looking changes nothing: mail programs open links"
+
+    assert b"has its old address again" in owner.post(link).content
+    user.refresh_from_db()
+    assert user.email == old
+    assert (web.get("/jobs/").status_code, thief.get("/jobs/").status_code) == (302, 302)
+    assert tokens.find(text) is None
+    assert not UserSocialAuth.objects.exists()
+    assert erasures.scheduled_for(user.pk) is None
+    for address in (old, NEW):
+        client = Client()
+        client.post("/accounts/sign-in/", {"username": address, "password": PASSWORD})
+        assert client.get("/jobs/").status_code == 302, "the password that was known is worth nothing"
+    assert AuditEntry.objects.filter(action="address.restored").exists()
+
+
+def test_after_it_a_new_password_is_chosen_by_a_mail_to_the_old_address(web: Client, user: User):
+    old, owner = user.email, Client()
+    owner.post(taken_back(web))
+    (told,) = [message for message in sent_mails() if message.subject == "Your GAS account has its old address again"]
+    assert told.to == [old]
+    form = owner.get(link_in(told)).headers["Location"]
+    owner.post(form, {"new_password": "another long password"})
+    owner.post("/accounts/sign-in/", {"username": old, "password": "another long password"})
+    assert owner.get("/jobs/").status_code == 200
+
+
+def test_a_change_is_taken_back_once_and_all_that_followed_it_with_it(web: Client, user: User):
+    old, first = user.email, taken_back(web)
+    second = taken_back(web, "third@example.org")
+    Client().post(first)
+    for link in (first, second, f"{PAGE}undo/forged/"):
+        assert Client().post(link).status_code == 404
+    user.refresh_from_db()
+    assert user.email == old
+
+
+def test_a_change_is_not_taken_back_after_its_days_nor_to_an_address_that_others_have(
+    web: Client, user: User, make_user
+):
+    old, link = user.email, taken_back(web)
+    make_user(email=old)
+    answer = Client().post(link)
+    assert (answer.status_code, b"Another account has this address" in answer.content) == (409, True)
+    assert web.get("/jobs/").status_code == 200, "nothing has changed"
+    AddressChange.objects.update(done_at=from_now(-timedelta(days=undo.DAYS)))
+    assert Client().post(link).status_code == 404
+    user.refresh_from_db()
+    assert (user.email, user.check_password(PASSWORD)) == (NEW, True)
 
 
 def test_other_browsers_are_signed_out(web: Client, user: User):

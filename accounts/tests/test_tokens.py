@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core import serializers
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
 from accounts.security import tokens
 from accounts.tests.conftest import PASSWORD
+from gas.clock import from_now
 
 pytestmark = pytest.mark.django_db
 FORM = {"name": "pipeline", "scopes": ["jobs:read"], "days": "30"}
@@ -78,6 +81,29 @@ def test_the_last_use_is_noted_but_not_with_every_call(browser: Client, django_a
     assert first is not None
     tokens.find(text)
     assert ApiToken.objects.get().last_used_at == first
+
+
+def test_the_calls_of_a_minute_are_counted_together_by_all_who_count(user: User):
+    token, _ = tokens.make(user, "a", ["jobs:read"], 1)
+    assert [tokens.count_call(token, 2) for _ in range(3)] == [True, True, False]
+    assert 0 < tokens.seconds_until_next_minute(token) <= 60
+    ApiToken.objects.update(counted_since=from_now(-tokens.COUNTED_FOR))
+    assert tokens.seconds_until_next_minute(token) == 0
+    assert [tokens.count_call(token, 2) for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_parallel_calls_do_not_pass_the_limit_together(user: User):
+    token, _ = tokens.make(user, "a", ["jobs:read"], 1)
+
+    def call(_: int) -> bool:
+        try:
+            return tokens.count_call(token, 10)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(call, range(14))) == [False] * 4 + [True] * 10
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import HttpError, ValidationError
+from ninja.errors import HttpError, Throttled, ValidationError
 
-from accounts.security.bearer import Bearer, TokenThrottle
+from accounts.security.bearer import Bearer
 from annotations import submission, uploads
 from gas import errors
 from gas.version import VERSION
 
-THROTTLE = TokenThrottle()
 READ, WRITE = Bearer("jobs:read"), Bearer("jobs:write")
 NO_TOKEN = "Send a token that works, as \u201cAuthorization: Bearer gas_\u2026\u201d. Make one under Profile, Security."  # noqa: S105
 
@@ -22,7 +21,6 @@ api = NinjaAPI(
     description="Upload a VCF, have it annotated, fetch the results. Research use only; not a medical device.",
     urls_namespace="api",
     docs_url=None,  # its pages need scripts from elsewhere, which the content security policy forbids
-    throttle=THROTTLE,
 )
 
 
@@ -69,4 +67,7 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
         403: error.message,
         429: "Too many calls within a minute. Wait as long as Retry-After says.",
     }.get(error.status_code, "")
-    return errors.answer(request, error.status_code, sentence)
+    response = errors.answer(request, error.status_code, sentence)
+    if isinstance(error, Throttled):
+        response["Retry-After"] = str(error.wait)
+    return response

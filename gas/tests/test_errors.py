@@ -3,6 +3,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.urls import path
+from django.views.decorators.http import require_POST
 
 from gas import errors
 
@@ -21,20 +22,24 @@ def fail(request, kind):
     }[kind]
 
 
-urlpatterns = [path("<str:kind>/", fail)]
+urlpatterns = [path("only-posted/", require_POST(fail), {"kind": "form"}), path("<str:kind>/", fail)]
 handler400, handler403 = errors.bad_request, errors.permission_denied
 handler404, handler500 = errors.not_found, errors.server_error
 
 TEMPLATES = {
     f"{status}.html": "{{ status }} {{ sentence }} [{{ incident }}] v{{ site.version }} {{ request.user }}"
-    for status in (400, 403, 404, 413, 429, 500, 503)
+    for status in (400, 403, 404, 405, 413, 429, 500, 503)
 }
 
 
 @pytest.fixture(autouse=True)
 def _site(settings, client):
     settings.ROOT_URLCONF = __name__
-    settings.MIDDLEWARE = ["gas.middleware.request_context", "django.middleware.csrf.CsrfViewMiddleware"]
+    settings.MIDDLEWARE = [
+        "gas.middleware.request_context",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "gas.middleware.say_what_is_allowed",
+    ]
     engine = settings.TEMPLATES[0]
     loaders = [("django.template.loaders.locmem.Loader", TEMPLATES)]
     options = {
@@ -51,6 +56,13 @@ def test_what_is_missing_says_so_without_the_details(client):
     assert response.status_code == 404
     assert errors.SENTENCES[404] in response.text
     assert SECRET not in response.text
+
+
+def test_an_address_that_only_takes_forms_says_so_to_who_opens_it(client):
+    response = client.get("/only-posted/")
+
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert errors.SENTENCES[405] in response.text
 
 
 def test_a_refusal_shows_the_sentence_of_the_view(client):

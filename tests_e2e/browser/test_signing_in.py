@@ -46,16 +46,15 @@ class Window:
 
 @pytest.fixture(scope="module")
 def site(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A service with a provider that stands where Globus would: a strict one, with PKCE."""
+    """A service whose Globus is on loopback: a strict provider, with PKCE."""
     with run_module("tests_e2e.emulators.strict_oidc") as provider:
         settings = {
-            "GAS_OIDC_NAME": "Globus",
-            "GAS_OIDC_ENDPOINT": provider,
-            "GAS_OIDC_KEY": strict_oidc.CLIENT_ID,
-            "GAS_OIDC_SECRET": strict_oidc.CLIENT_SECRET,
+            "GAS_GLOBUS_ENDPOINT": provider,
+            "GAS_GLOBUS_KEY": strict_oidc.CLIENT_ID,
+            "GAS_GLOBUS_SECRET": strict_oidc.CLIENT_SECRET,
         }
         with deployments.local(templates, tmp_path_factory.mktemp("ways-in") / "var", **settings) as service:
-            strict_oidc.register_redirect(provider, f"{service.url}/accounts/with/oidc/done/")
+            strict_oidc.register_redirect(provider, f"{service.url}/accounts/with/globus/done/")
             service.start("web")
             yield service
 
@@ -93,7 +92,8 @@ def test_somebody_signs_up_by_globus_and_comes_back_by_it(window: Window) -> Non
     page.goto("/accounts/sign-in/")
     page.get_by_role("button", name="Globus").click()
     expect(page).to_have_url(f"{window.site.url}/jobs/")
-    assert window.site.rows("SELECT email FROM accounts_user WHERE email LIKE 'ann@%'") == [(strict_oidc.EMAIL,)]
+    identity = "SELECT provider, email FROM social_auth_usersocialauth i JOIN accounts_user u ON u.id = i.user_id"
+    assert window.site.rows(identity) == [("globus", strict_oidc.EMAIL)]
 
 
 def test_a_code_from_an_app_and_then_a_passkey_are_asked_for_after_the_password(window: Window) -> None:
