@@ -1,18 +1,29 @@
-"""The one way from a request to a user's own objects: theirs, or 404 as if it did not exist."""
+"""The one way from a request to a user's objects: their own, or shared with them, or 404 as if it did not exist."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q
-from django.http import Http404
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from accounts.models import User
 from annotations.models import Job, JobStatus, OwnSource, Upload
+from annotations.sharing import opened
+from annotations.sharing.models import Share
+from gas import errors
 
 PAGE_SIZE = 25
+SHARE_ENDED = "What was shared with you here is not any more: the link has expired, was revoked, or is not complete."
+
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,54 @@ def owned_job(user: User, job_id: UUID) -> Job:
     if job is None:
         raise Http404
     return job
+
+
+def readable(view: View) -> View:
+    """Lets the owner of a job read, and whom a share lets in; the view gets the job in place of its id.
+
+    `share_of(request)` is then the share that let the reader in.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if isinstance(request.user, User):
+            jobs = Job.objects.select_related("upload", "result").filter(owner=request.user)
+            if job := jobs.filter(pk=job_id).first():
+                return view(request, job, *args, **kwargs)
+        share = opened.share_for(request, job_id)
+        if share is None and opened.had_share(request, job_id):
+            return errors.page(request, 404, SHARE_ENDED)
+        if (share is None or share.needs_sign_in) and not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if share is None:
+            raise Http404
+        request.share = share  # type: ignore[attr-defined]  # templates ask for it too
+        return view(request, share.job, *args, **kwargs)
+
+    return guarded
+
+
+def share_of(request: HttpRequest) -> Share | None:
+    """Through which share a `readable` view is read; None by the owner."""
+    return getattr(request, "share", None)
+
+
+def may_take_files(request: HttpRequest) -> bool:
+    """The reader of a `readable` view may have the result's files: its owner, and whom the owner allows it."""
+    share = share_of(request)
+    return share is None or share.allows_downloads
+
+
+def reference_readable(view: View) -> View:
+    """Lets in who is signed in, and who looks at a shared result that was made with the reference."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, name: str) -> HttpResponseBase:
+        if not opened.may_read_reference(request, name):
+            return redirect_to_login(request.get_full_path())
+        return view(request, name)
+
+    return guarded
 
 
 def owned_upload(user: User, upload_id: UUID) -> Upload:

@@ -16,6 +16,15 @@ class AnnotationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Importing these modules fills gas.registry."""
-        for module in ("mails", "erasure", "exports", "invariants", "metrics", "overview", "own_sources.checking"):
+        for module in (
+            "mails",
+            "erasure",
+            "exports",
+            "invariants",
+            "metrics",
+            "overview",
+            "own_sources.checking",
+            "sharing.mails",
+        ):
             import_module(f"annotations.{module}")
         registry.sweep("annotations", "annotations.sweep")

@@ -1,4 +1,4 @@
-"""Files on their way to their owner: always as an attachment, each noted in the audit log."""
+"""Files on their way to their owner, or to whom the owner allows it: as attachments, each noted in the audit log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from django.shortcuts import redirect
 from accounts.models import User
 from annotations import storage
 from annotations.models import Job, Output, OutputKind, StorageState, UploadStatus
+from annotations.sharing.models import Share
 from gas import audit
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
+SHARED_KINDS = frozenset(OutputKind.values) - {OutputKind.LOG}  # the log tells of the service, too
 CONTENT_TYPES = {OutputKind.LOG: TEXT, OutputKind.RECEIPT: TEXT, OutputKind.SUMMARY: "application/json"}
 
 
@@ -22,14 +24,20 @@ class NotAtHandError(Exception):
     sentence = "This file is in the archive. The page of the job says when it can be back."
 
 
-def send_output(user: User, job: Job, kind: str) -> HttpResponseBase:
-    """One file of a job's result. Raises Http404 where there is none, NotAtHandError where it is archived."""
+def send_output(reader: User | None, job: Job, kind: str, share: Share | None = None) -> HttpResponseBase:
+    """One file of a job's result, to its owner or through a share.
+
+    Raises Http404 where there is none or the share gives none, NotAtHandError where it is archived.
+    """
+    if share is not None and not (share.allows_downloads and kind in SHARED_KINDS):
+        raise Http404
     output = Output.objects.select_related("result").filter(result__job=job, kind=kind).first()
     if output is None or output.result.storage == StorageState.DELETED:
         raise Http404
     if not output.is_at_hand:
         raise NotAtHandError
-    audit.record("download output", user, f"job:{job.pk}", kind=output.kind)
+    through = {"share": str(share.pk)} if share else {}
+    audit.record("download output", reader, f"job:{job.pk}", kind=output.kind, **through)
     address = storage.download_url(output)
     if address is not None:
         return redirect(address)

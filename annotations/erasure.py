@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
+from accounts.addresses.work import ever_of
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import files
-from annotations.models import Job, OwnSource, SavedFilter, Upload
+from annotations.models import Job, OwnSource, SavedFilter, Share, Upload
 from annotations.submission import DELETE_RESULTS
 from gas import registry
 from gas.models import OutboxMessage
@@ -32,6 +34,7 @@ def erase(user: AbstractBaseUser) -> None:
     Whatever a worker still writes is an orphan then, and this, when it is repeated, or the sweep finds it.
     """
     with transaction.atomic():
+        Share.objects.filter(Q(recipient_id=user.pk) | Q(email__in=ever_of(user))).delete()
         SavedFilter.objects.filter(owner_id=user.pk).delete()
         Job.objects.filter(owner_id=user.pk).delete()
         OwnSource.objects.filter(owner_id=user.pk).delete()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Upload
+from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Share, ShareOpening, Upload
 from gas import registry
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ def results(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
 def saved_filters(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record a filter that the user keeps."""
     return _streamed(SavedFilter.objects.filter(owner_id=user.pk).order_by("pk").values("name", "query", "created_at"))
+
+
+@registry.exporter("shares")
+def shares(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a share of a result of the user's; links without their secrets, which nobody has."""
+    columns = (
+        "id", "job_id", "email", "needs_sign_in", "allows_downloads", "created_at", "expires_at", "revoked_at",
+    )  # fmt: skip
+    return _streamed(Share.objects.filter(job__owner_id=user.pk).order_by("created_at").values(*columns))
+
+
+@registry.exporter("share_openings")
+def share_openings(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record each time that the user opened what somebody else shares."""
+    return _streamed(ShareOpening.objects.filter(reader_id=user.pk).order_by("pk").values("share_id", "at"))
 
 
 def _streamed(rows: Any) -> Iterable[dict[str, Any]]:

@@ -15,6 +15,7 @@ from annotations import storage, transitions
 from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
 from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
+from annotations.sharing import granting
 from gas import doorbell
 from gas.sweeping import turn
 
@@ -37,6 +38,7 @@ def run() -> None:
         end_lost_leases(mine)
         ring_for_waiting_jobs(mine)
         transitions.expire_due_uploads()
+        granting.forget_ended()
         files.tidy()
         try:
             delete_expired_uploads(mine)

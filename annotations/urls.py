@@ -10,6 +10,7 @@ from annotations.genome_browser import views as genome_browser
 from annotations.own_sources import views as own_sources
 from annotations.pictures import views as pictures
 from annotations.report import views as report
+from annotations.sharing import views as sharing
 from annotations.variants import views as variants
 
 app_name = "annotations"
@@ -19,7 +20,12 @@ urlpatterns = [
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/new", views.submit, name="submit"),
     path("jobs/sample", views.submit_sample, name="submit_sample"),
+    path("jobs/shared", sharing.shared_jobs, name="shared_jobs"),
     path("jobs/<uuid:job_id>/", views.job, name="job"),
+    path("jobs/<uuid:job_id>/shares/link", sharing.link_make, name="share_link"),
+    path("jobs/<uuid:job_id>/shares/person", sharing.invite, name="share_invite"),
+    path("jobs/<uuid:job_id>/shares/<uuid:share_id>/revoke", sharing.share_revoke, name="share_revoke"),
+    path("shared/<str:token>/", sharing.shared, name="shared"),
     path("jobs/<uuid:job_id>/live", views.job_live, name="job_live"),
     path("jobs/<uuid:job_id>/cancel", views.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/delete", views.job_delete, name="job_delete"),

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import plans
 from accounts.access import confirmed_required, signed_in
+from accounts.models import User
 from annotations import (
     access,
     downloads,
@@ -40,6 +41,7 @@ from annotations.models import (
     Output,
     OutputKind,
     Result,
+    Share,
     StorageState,
     Upload,
     UploadStatus,
@@ -47,6 +49,8 @@ from annotations.models import (
 from annotations.pictures.plots import draw_plots
 from annotations.receipts import receipt_of
 from annotations.review import review
+from annotations.sharing import granting
+from annotations.sharing import views as sharing
 from gas import errors
 
 # How often an open page asks again, in seconds: a running job moves, a waiting one mostly does not.
@@ -191,6 +195,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     }
     if request.headers.get("HX-Request") == "true":
         return render(request, "annotations/_jobs_rows.html", context)
+    context["shared_with_me"] = granting.addressed_to(user).count()
     if not page.jobs and not (status or search or before):
         context |= _samples()
     return render(request, "annotations/jobs.html", context)
@@ -205,12 +210,13 @@ def _list_poll_seconds(found: Sequence[Job]) -> int | None:
 
 
 # --- One job -----------------------------------------------------------------------------------
-@login_required
 @require_safe
-def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+@access.readable
+def job(request: HttpRequest, job: Job) -> HttpResponse:
     """A job: its progress while it is open, its result or what went wrong afterwards."""
-    found = access.owned_job(signed_in(request), job_id)
-    return render(request, "annotations/job.html", _page_of(found))
+    share = access.share_of(request)
+    context = _shared_page_of(job, share) if share else _page_of(job)
+    return render(request, "annotations/job.html", context)
 
 
 @login_required
@@ -245,13 +251,26 @@ def _page_of(job: Job) -> dict[str, Any]:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
         explorer_files.prepare(job.result)  # before somebody asks for the table
-        context |= {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
-        context["phased"] = summaries.phased(job.result.summary)
-        context["explore"] = _explorer_of(job, context["outputs"])
-        context["plots"] = draw_plots(job.result.summary, context["explore"])
-        context["receipt"] = receipt_of(job.result, context["outputs"])
+        context |= _result_of(job) | sharing.box_of(job) | {"files_given": True}
         context["newer"] = references.newer_than(job.reference_name, job.reference_digest, job.result.summary)
-        context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
+    return context
+
+
+def _result_of(job: Job) -> dict[str, Any]:
+    """What there is to see of a done job."""
+    context = {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
+    context["phased"] = summaries.phased(job.result.summary)
+    context["explore"] = _explorer_of(job, context["outputs"])
+    context["plots"] = draw_plots(job.result.summary, context["explore"])
+    context["receipt"] = receipt_of(job.result, context["outputs"])
+    context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
+    return context
+
+
+def _shared_page_of(job: Job, share: Share) -> dict[str, Any]:
+    """What others see: the result, nothing that changes it, nothing of the owner's account."""
+    context = {"job": job, **_result_of(job), "keeps_hot": False, "files_given": share.allows_downloads}
+    context["genome_at_hand"] = context["genome_at_hand"] and share.allows_downloads
     return context
 
 
@@ -333,17 +352,16 @@ def job_again(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 # --- Files -------------------------------------------------------------------------------------
-@login_required
 @require_safe
-def download(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
+@access.readable
+def download(request: HttpRequest, job: Job, kind: str) -> HttpResponseBase:
     """One file of a result."""
-    user = signed_in(request)
-    found = access.owned_job(user, job_id)
+    reader = request.user if isinstance(request.user, User) else None
     try:
-        return downloads.send_output(user, found, kind)
+        return downloads.send_output(reader, job, kind, access.share_of(request))
     except downloads.NotAtHandError as archived:
         # Not a redirect: a program would keep the job's page under the file's name.
-        return errors.page(request, 409, archived.sentence, job=found)
+        return errors.page(request, 409, archived.sentence, job=job)
 
 
 @login_required

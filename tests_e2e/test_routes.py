@@ -21,7 +21,7 @@ from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
 from accounts.tests.people import BACKEND, sign_in_staff
-from annotations.models import Job, JobStatus, Output, OwnSource, Result, SavedFilter, Upload, UploadStatus
+from annotations.models import Job, JobStatus, Output, OwnSource, Result, SavedFilter, Share, Upload, UploadStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +47,7 @@ ANYBODY = {
 # The address holds a secret, or the name of a provider: a wrong one is 404, or a page that says so.
 SECRET = {
     "accounts:confirm",
+    "annotations:shared",
     "accounts:password_reset_confirm",
     "accounts:address_undo",
     "accounts:erasure_withdraw",
@@ -59,6 +60,7 @@ SIGNED_IN = {
     "annotations:submit_sample",
     "annotations:upload_create",
     "annotations:sources",
+    "annotations:shared_jobs",
     "annotations:reference_sequence",
     "annotations:reference_index",
     "annotations:reference_aliases",
@@ -203,6 +205,9 @@ def belongings(owner: User) -> dict[str, Any]:
         "allele": 0,
         "filter_id": SavedFilter.objects.create(owner=owner, name="a", query="impact=HIGH").pk,
         "export_id": uuid4(),
+        "share_id": Share.objects.create(
+            job=job, digest="0" * 64, created_at=now, expires_at=now + timedelta(days=1)
+        ).pk,
     }
 
 

@@ -88,10 +88,11 @@ def delete_filter(request: HttpRequest, job_id: UUID, filter_id: int) -> HttpRes
 @require_POST
 def export(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """The filtered variants as a file: at once if they are few, else by a worker."""
+    job = access.owned_job(signed_in(request), job_id)
     form = ExportForm(request.POST)
     if not form.is_valid():
         raise Http404
-    answer: HttpResponseBase = _export(request, job_id, form.cleaned_data["kind"], form.cleaned_data["query"])
+    answer: HttpResponseBase = _export(request, job, form.cleaned_data["kind"], form.cleaned_data["query"])
     return answer
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import signed_in
+from accounts.models import User
 from annotations import access
 from annotations.explorer import columns, database, files, queries
 from annotations.explorer.conditions import CLINVAR, both, conditions_of, frequency_columns
@@ -30,8 +28,7 @@ def explained(view: View) -> View:
     """A table that cannot be asked now says so, in place of what the view would show."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        job = access.owned_job(signed_in(request), job_id)
+    def guarded(request: HttpRequest, job: Job, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if job.status != JobStatus.COMPLETED:
             return redirect("annotations:job", job.pk)
         try:
@@ -53,8 +50,8 @@ def explained(view: View) -> View:
     return guarded
 
 
-@login_required
 @require_safe
+@access.readable
 @explained
 def explore(request: HttpRequest, job: Job) -> HttpResponse:
     """One page of the alleles that the filters leave."""
@@ -89,8 +86,8 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
     return render(request, "annotations/explorer/explore.html", context, status=422 if filters.errors else 200)
 
 
-@login_required
 @require_safe
+@access.readable
 @explained
 def facets(request: HttpRequest, job: Job) -> HttpResponse:
     """The filters that are lists of values, each with the number of alleles it would leave."""
@@ -118,8 +115,8 @@ FACET_TITLES = {
 }
 
 
-@login_required
 @require_safe
+@access.readable
 @explained
 def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     """All transcripts of an allele, as rows to be put under it."""
@@ -155,8 +152,10 @@ def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
 
 def _saved(request: HttpRequest) -> list[dict[str, Any]]:
     """The user's own filters, by name, and which of them is on."""
+    if not isinstance(request.user, User):
+        return []
     present = Filters(request.GET).query
-    mine = SavedFilter.objects.filter(owner=signed_in(request)).order_by("name")
+    mine = SavedFilter.objects.filter(owner=request.user).order_by("name")
     return [{"filter": one, "is_on": one.query == present} for one in mine]
 
 

@@ -1,21 +1,18 @@
 """The page of the genome browser, and the files that it reads: of the reference for whoever is signed in, of a result
-for its owner."""
+for its owner, of both for whom the owner allows it."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from accounts.access import signed_in
 from annotations import access, references, storage
 from annotations.genome_browser import ranges
 from annotations.genome_browser.features import MAX_BASES, genes_between, is_browsable
@@ -29,11 +26,13 @@ BYTES = "application/octet-stream"
 
 
 # --- Of a result ---------------------------------------------------------------------------------
-@login_required
 @require_safe
-def genome(request: HttpRequest, job_id: UUID) -> HttpResponse:
+@access.readable
+def genome(request: HttpRequest, job: Job) -> HttpResponse:
     """A result's variants on the genome, with genes and sequence; `locus` says where to begin."""
-    job = access.owned_job(signed_in(request), job_id)
+    if not access.may_take_files(request):
+        messages.error(request, "The genome browser reads the VCF itself, and its owner allows no downloads.")
+        return redirect("annotations:job", job.pk)
     found = settings_of(job)
     if found is None:
         messages.error(request, "The genome browser needs the annotated VCF at hand and the reference installed.")
@@ -72,29 +71,29 @@ def _outputs(job: Job) -> list[Output]:
     return list(Output.objects.select_related("result").filter(result__job=job))
 
 
-@login_required
 @require_safe
-def result_part(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
+@access.readable
+def result_part(request: HttpRequest, job: Job, kind: str) -> HttpResponseBase:
     """The annotated VCF or its index, by ranges."""
-    job = access.owned_job(signed_in(request), job_id)
     output = next((output for output in _outputs(job) if output.kind == kind and output.is_at_hand), None)
-    if output is None or kind not in (OutputKind.VCF, OutputKind.VCF_INDEX):
+    is_given = access.may_take_files(request) and kind in (OutputKind.VCF, OutputKind.VCF_INDEX)
+    if output is None or not is_given:
         raise Http404
     found = output
     return ranges.send(request, found.size_bytes, lambda start, stop: storage.read_part(found, start, stop), BYTES)
 
 
-# --- Of a reference: nothing of anybody's, so whoever is signed in may read it ---------------------
-@login_required
+# --- Of a reference: nothing of anybody's, see access.reference_readable ---------------------------
 @require_safe
+@access.reference_readable
 def reference_sequence(request: HttpRequest, name: str) -> HttpResponseBase:
     """All bases, by ranges."""
     outlines = _outlines(_installed(name))
     return ranges.send(request, outlines.sequence_bytes, outlines.letters, TEXT)
 
 
-@login_required
 @require_safe
+@access.reference_readable
 def reference_index(request: HttpRequest, name: str) -> HttpResponse:
     """The .fai of reference_sequence: name, length, offset, bases in a line, bytes in a line."""
     contigs = _outlines(_installed(name)).contigs
@@ -102,8 +101,8 @@ def reference_index(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse("".join("\t".join(map(str, row)) + "\n" for row in rows), content_type=TEXT)
 
 
-@login_required
 @require_safe
+@access.reference_readable
 def reference_aliases(request: HttpRequest, name: str) -> HttpResponse:
     """The names that each contig answers to, its own first."""
     contigs = _outlines(_installed(name)).contigs
@@ -111,8 +110,8 @@ def reference_aliases(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse("".join("\t".join(row) + "\n" for row in rows), content_type=TEXT)
 
 
-@login_required
 @require_safe
+@access.reference_readable
 def reference_bands(request: HttpRequest, name: str) -> HttpResponse:
     """Cytogenetic bands as UCSC lays them out."""
     path = bands_file(_installed(name).assembly)
@@ -121,8 +120,8 @@ def reference_bands(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(path.read_bytes(), content_type=TEXT)
 
 
-@login_required
 @require_safe
+@access.reference_readable
 def reference_genes(request: HttpRequest, name: str) -> HttpResponse:
     """Transcripts that overlap a stretch: contig, start, end (0-based, half-open)."""
     outlines = _outlines(_installed(name))

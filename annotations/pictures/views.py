@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from accounts.access import signed_in
 from annotations import access, storage
-from annotations.models import JobStatus
+from annotations.models import Job, JobStatus
 from annotations.pictures.plots import Plot, find_plot
 from annotations.pictures.svg import standalone
 
 
-@login_required
 @require_safe
-def plot_file(request: HttpRequest, job_id: UUID, key: str, ending: str) -> HttpResponse:
+@access.readable
+def plot_file(request: HttpRequest, job: Job, key: str, ending: str) -> HttpResponse:
     """One plot of a result, as SVG or as a table."""
-    job = access.owned_job(signed_in(request), job_id)
     plot = find_plot(job.result.summary, key) if job.status == JobStatus.COMPLETED else None
     if plot is None or ending not in ("svg", "tsv"):
         raise Http404

@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from annotations import references
+from annotations import access, references
 from annotations.explorer import database
 from annotations.explorer.views import explained
 from annotations.genome_browser.views import settings_of
@@ -29,8 +28,8 @@ _REACH = 10_000  # of transcripts up- and downstream, and more
 _AROUND = 500  # bases beside the variant that the genome browser shows first
 
 
-@login_required
 @require_safe
+@access.readable
 @explained
 def variant(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     """Everything about one allele."""
@@ -41,7 +40,7 @@ def variant(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
         outlines = _outlines_of(job, found)
         shown = _shown_protein(request.GET.get("transcript", ""), found, outlines)
         hits = hits_on(tables, shown, found.allele["contig_index"]) if shown else []
-    genome = settings_of(job)
+    genome = settings_of(job) if access.may_take_files(request) else None
     if genome:
         first, last = found.span
         genome["locus"] = f"{found.allele['contig']}:{max(first - _AROUND, 1)}-{last + _AROUND}"
