@@ -12,9 +12,7 @@ from accounts import plans
 from accounts.models import User
 from annotations import choices, references
 from annotations.models import JobStatus
-from annotations.preflights import ASK, REFUSE, Look
-
-ANNOTATED_BEFORE = "annotated_before"  # the question that `overwrite` answers
+from annotations.preflights import ANNOTATED_BEFORE, REFUSE, Look
 
 
 def _reference_choices() -> list[tuple[str, str]]:
@@ -131,15 +129,11 @@ class SubmitForm(RunForm):
 
     def accepts(self, look: Look) -> bool:
         """The file may be queued; otherwise an error says why not, or what is to be confirmed."""
-        if look.verdict == REFUSE:
-            self.add_error(None, look.sentence)
-        elif look.verdict == ASK and not self._is_confirmed(look):
-            self.add_error("overwrite" if look.code == ANNOTATED_BEFORE else "confirmed", look.sentence)
-        return not self.errors
-
-    def _is_confirmed(self, look: Look) -> bool:
         data = self.cleaned_data
-        return bool(data["overwrite"] if look.code == ANNOTATED_BEFORE else data["confirmed"])
+        if not look.allows_job(is_confirmed=data["confirmed"], is_overwriting=data["overwrite"]):
+            question = "overwrite" if look.code == ANNOTATED_BEFORE else "confirmed"
+            self.add_error(None if look.verdict == REFUSE else question, look.sentence)
+        return not self.errors
 
     def options(self) -> dict[str, Any]:
         """The choices as the job keeps them: only what was chosen."""

@@ -26,6 +26,7 @@ from annotations.models import Upload
 logger = logging.getLogger(__name__)
 
 OK, ASK, REFUSE = "ok", "ask", "refuse"  # values of genomics.vcf.preflight.Verdict, without what that imports
+ANNOTATED_BEFORE = "annotated_before"  # the question that overwriting answers
 MAX_SECONDS = 20.0
 MAX_CPU_SECONDS = 20
 MEMORY_MB = 1000
@@ -49,6 +50,12 @@ class Look:
     sentence: str
     facts: dict[str, Any]
     seconds: float
+
+    def allows_job(self, *, is_confirmed: bool, is_overwriting: bool) -> bool:
+        """Nothing is in the way, or what is doubtful was answered."""
+        if self.verdict == ASK:
+            return is_overwriting if self.code == ANNOTATED_BEFORE else is_confirmed
+        return self.verdict == OK
 
 
 def look_at(upload: Upload, reference_name: str | None = None) -> Look | None:

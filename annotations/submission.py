@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from accounts import plans
 from accounts.models import User
-from annotations import choices, storage, transitions
+from annotations import choices, preflights, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
 from annotations.models import OPEN_STATUSES, Job, Output, Upload, UploadStatus
 from gas import outbox, pausing
@@ -216,6 +216,18 @@ def waiting_uploads(user: User) -> list[Upload]:
 
 
 # --- Jobs --------------------------------------------------------------------------------------
+def look_before_job(upload: Upload, reference_name: str) -> preflights.Look | None:
+    """What stands for or against a job of this upload.
+
+    None: it has a job already, or none can be made of it, which submit_job says; or nobody could
+    look, and the job checks for itself.
+    """
+    if upload.status not in (UploadStatus.CREATED, UploadStatus.RECEIVED):
+        return None
+    confirm_received(upload)
+    return preflights.look_at(upload, reference_name)
+
+
 def submit_job(
     user: User, *, upload_id: UUID, reference_name: str, submission_key: str, options: dict[str, Any], name: str = ""
 ) -> Job:

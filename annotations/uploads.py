@@ -78,6 +78,7 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
         yield chunk
 
 
-def refused(error: submission.RefusedError) -> JsonResponse:
-    """The refusal, for scripts and programs."""
-    return JsonResponse({"code": error.code, "sentence": error.sentence}, status=STATUS_OF_REFUSAL.get(error.code, 409))
+def refused(error: submission.RefusedError, status: int = 409) -> JsonResponse:
+    """The refusal, for scripts and programs. status: where the code has none of its own."""
+    told = {"code": error.code, "sentence": error.sentence}
+    return JsonResponse(told, status=STATUS_OF_REFUSAL.get(error.code, status))

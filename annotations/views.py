@@ -102,13 +102,8 @@ def submit(request: HttpRequest) -> HttpResponse:
 
 def _may_be_queued(uploaded: Upload, form: SubmitForm) -> bool:
     """What the file is allows a job with these choices; otherwise the form says why not."""
-    if uploaded.status not in (UploadStatus.CREATED, UploadStatus.RECEIVED):
-        return True  # it has a job already, or none can be made: the submission says so
-    submission.confirm_received(uploaded)
-    look = preflights.look_at(uploaded, form.cleaned_data["reference"])
-    if look is None:
-        return True  # nobody could look: the job checks for itself
-    return form.accepts(look)
+    look = submission.look_before_job(uploaded, form.cleaned_data["reference"])
+    return look is None or form.accepts(look)
 
 
 @confirmed_required

@@ -208,5 +208,6 @@ def test_the_documented_calls_of_curl_run(profile: Profile, examples: Example) -
         skip_or_fail("curl is not installed")
     said = examples.run("sh", "bash", "-euo", "pipefail", "-c")
     assert records_of(examples.folder / "annotated.vcf.gz") == records_of(SAMPLE)
+    assert '"code": "annotated_before"' in said
     assert "Submitted" in said
     assert "The job had ended already" in said

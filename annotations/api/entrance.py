@@ -24,6 +24,16 @@ api = NinjaAPI(
 )
 
 
+class UnfitFileError(submission.RefusedError):
+    """The file itself is at fault: nothing that is confirmed makes a job of it."""
+
+
+@api.exception_handler(UnfitFileError)
+def unfit(_: HttpRequest, error: UnfitFileError) -> HttpResponse:
+    """What the page of the uploaded file says."""
+    return uploads.refused(error, 422)
+
+
 @api.exception_handler(submission.RefusedError)
 def refused(_: HttpRequest, error: submission.RefusedError) -> HttpResponse:
     """The same refusals as the pages'."""

@@ -12,12 +12,14 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from ninja import Query, Router, Status
 
+from accounts.models import User
 from accounts.security.bearer import user_of
 from annotations import access, downloads, failures, references, submission, timeline, transitions, uploads
 from annotations.allowance import allowance_of
 from annotations.api import schemas
-from annotations.api.entrance import READ, WRITE
-from annotations.models import Job, JobStatus
+from annotations.api.entrance import READ, WRITE, UnfitFileError
+from annotations.models import Job, JobStatus, Upload
+from annotations.preflights import REFUSE
 
 router = Router()
 SAYS_NO = {frozenset({400, 401, 403, 404, 409, 413, 422, 429}): schemas.Refusal}
@@ -73,9 +75,11 @@ def send_content(request: HttpRequest, upload_id: UUID) -> Status[None]:
 # --- Jobs ----------------------------------------------------------------------------------------
 @router.post("/jobs", auth=WRITE, response={201: schemas.JobOut, **SAYS_NO}, url_name="submit")
 def submit_job(request: HttpRequest, data: schemas.JobIn) -> Status[dict[str, Any]]:
-    """Have a file annotated. Safe to repeat: an upload is one job."""
+    """Have a file annotated, after the look at it that the pages show. Safe to repeat: an upload is one job."""
+    user = user_of(request)
+    _check_file(user, data)
     job = submission.submit_job(
-        user_of(request),
+        user,
         upload_id=data.upload_id,
         reference_name=data.reference,
         submission_key=data.upload_id.hex,
@@ -83,6 +87,21 @@ def submit_job(request: HttpRequest, data: schemas.JobIn) -> Status[dict[str, An
         name=data.name,
     )
     return Status(201, _whole(job))
+
+
+def _check_file(user: User, data: schemas.JobIn) -> None:
+    """Refuse a file that cannot be annotated, and a doubtful one that was not confirmed.
+
+    Whatever else is wrong with the call is said by submit_job.
+    """
+    upload = Upload.objects.select_related("owner").filter(pk=data.upload_id, owner=user).first()
+    if upload is None or references.find(data.reference) is None:
+        return
+    look = submission.look_before_job(upload, data.reference)
+    if look is None or look.allows_job(is_confirmed=data.confirm, is_overwriting=data.overwrite):
+        return
+    error = UnfitFileError if look.verdict == REFUSE else submission.RefusedError
+    raise error(look.code, look.sentence)
 
 
 @router.get("/jobs", auth=READ, response={200: schemas.JobList, **SAYS_NO}, url_name="jobs")

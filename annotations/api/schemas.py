@@ -65,6 +65,7 @@ class JobIn(Schema):
     reference: str = Field(max_length=64, description="The name of a reference that is installed.")
     name: str = Field("", max_length=255, description="Empty: the file's name.")
     overwrite: bool = Field(False, description="Replace annotations (CSQ) that the file has already.")
+    confirm: bool = Field(False, description="Annotate a doubtful file all the same, after a 409 said why.")
     fill_ids: bool = Field(False, description="Fill an empty ID with what sources such as dbSNP call the variant.")
     sources: list[str] | None = Field(None, description="Keys of the reference's sources to quote; null: all.")
     own_sources: list[UUID] = Field([], description="Ids of your own sources to quote.")

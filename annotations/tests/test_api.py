@@ -256,6 +256,49 @@ def test_a_body_that_is_no_json_and_one_that_is_too_large_are_refused(program: P
     assert refusal(program.client.post(address, "[" + "1," * 50, content_type=kind)) == (413, "too_large")
 
 
+def doubtful(*header: str) -> bytes:
+    """The file with more header; its REF still agrees with the reference."""
+    first, rest = VCF.decode().split("\n", 1)
+    return "\n".join([first, *header, rest]).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (b"BAM\x01" + bytes(100), "not_vcf", "This is not a VCF but a BAM file"),
+        (VCF.replace(b"NC_045512.2", b"chr7"), "unknown_contigs", "the file has only chr7"),
+    ],
+)
+def test_a_file_that_cannot_be_annotated_is_refused_whatever_is_confirmed(
+    content, code, words, program: Program, virus_reference: str
+):
+    upload_id = upload(program, content)
+    for confirm in (False, True):
+        answer = program.post("jobs", upload_id=upload_id, reference="virus", confirm=confirm, overwrite=confirm)
+        assert refusal(answer) == (422, code)
+        assert words in answer.json()["sentence"]
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "answer", "wrong_answer"),
+    [
+        ("##reference=hg19.fa", "header_disagrees", "confirm", "overwrite"),
+        ('##INFO=<ID=CSQ,Number=.,Type=String,Description="x">', "annotated_before", "overwrite", "confirm"),
+    ],
+)
+def test_a_doubtful_file_is_annotated_once_it_is_confirmed(
+    header, code, answer, wrong_answer, program: Program, virus_reference: str
+):
+    asked = {"upload_id": upload(program, doubtful(header)), "reference": "virus"}
+    for more in ({}, {wrong_answer: True}):
+        refused = program.post("jobs", **asked, **more)
+        assert refusal(refused) == (409, code)
+        assert "confirm that" in refused.json()["sentence"]
+    assert not Job.objects.exists()
+    assert program.post("jobs", **asked, **{answer: True}).status_code == 201
+
+
 def test_the_plan_holds_here_too(program: Program, virus_reference: str):
     Plan.objects.filter(code="free").update(max_open_jobs=1)
     answers = [program.post("jobs", upload_id=upload(program), reference="virus") for _ in range(2)]
