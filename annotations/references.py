@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,24 @@ def newer_than(name: str, digest: str, summary: Mapping[str, Any]) -> str:
 
 
 def _read(folder: Path) -> InstalledReference | None:
-    path = folder / manifest.FILE_NAME
+    try:
+        stat = (folder / manifest.FILE_NAME).stat()
+    except OSError:  # being replaced just now
+        return None
+    return _read_once(folder, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _read_once(folder: Path, mtime_ns: int, _inode: int) -> InstalledReference | None:
+    """Every page names the references; a manifest that was built anew is another file, with another time."""
     try:
         content = manifest.read(folder)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256((folder / manifest.FILE_NAME).read_bytes()).hexdigest()
         sources = tuple(
             SourceLabel(item["key"], item["declaration"]["title"], item["version"])
             for item in content.get("sources", [])
         )
-        built_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (AnnotationError, OSError, ValueError):  # of another version, or being replaced just now
         return None
+    built_at = datetime.fromtimestamp(mtime_ns / 1e9, UTC)
     return InstalledReference(folder.name, content["assembly"], digest, built_at, sources, content)

@@ -36,6 +36,15 @@ for user in User.objects.filter(email__startswith="user"):
     keys.append(session.session_key)
 Path({file!r}).write_text("\\n".join(keys))
 """
+# Everybody has a result to look at, as on a service that is in use.
+EARLIER_JOBS = """
+from uuid import uuid4
+from accounts.models import User
+from annotations import submission
+for user in User.objects.filter(email__startswith="user"):
+    submission.submit_sample(user, "COLO829", uuid4().hex)
+"""
+MAX_ACCOUNTS = 20  # more users than that share accounts
 SAMPLE = ROOT / "reference" / "sample.COLO829.chr19.vcf.gz"
 
 
@@ -44,18 +53,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--locust", required=True, help="locust's program")
     parser.add_argument("--model", choices=["closed", "open"], default="closed")
-    parser.add_argument("--users", type=int, default=30)
+    parser.add_argument("--users", type=int, help="40; in the open model 80: one request a second each")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=40, help="jobs submitted in all")
     given = parser.parse_args()
-    print(machine())
+    given.users = given.users or (80 if given.model == "open" else 40)
     quotas = {"GAS_FREE_MAX_OPEN_JOBS": "1000", "GAS_FREE_MAX_JOBS_PER_DAY": "10000"}
     with tempfile.TemporaryDirectory(prefix="gas-load-") as folder, running_site(Path(folder) / "var", quotas) as site:
-        site.make_users(given.users)
+        site.make_users(min(given.users, MAX_ACCOUNTS))
         # Signed in beforehand: checking passwords is slow on purpose, and not what is measured.
         site.run_code(SIGN_IN.format(file=str(Path(folder) / "sessions")))
+        site.run_code(EARLIER_JOBS)
+        earlier = len(site.wait_for_all_jobs())
+        print(machine())
         failures = attack(site, given, Path(folder))
-        jobs = site.wait_for_all_jobs()
+        jobs = sorted(site.wait_for_all_jobs(), key=lambda job: job.submitted_at)[earlier:]
         waits = [job.claimed_after for job in jobs]
         print(f"{len(jobs)} jobs, {sum(job.status != 'completed' for job in jobs)} of them not completed")
         if len(waits) > 1:
@@ -83,15 +95,18 @@ def attack(site: RunningSite, given: argparse.Namespace, folder: Path) -> int:
     ]
     if given.model == "closed":
         command += [f"--users={given.users}", f"--spawn-rate={given.users}", f"--run-time={given.seconds}s"]
+    before = site.web_cpu_seconds()
     subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    failures = 0
+    worked = site.web_cpu_seconds() - before
+    failures = requests = 0
     with (folder / "load_stats.csv").open() as file:
         for row in csv.DictReader(file):
             name = row["Name"] if row["Name"] != "Aggregated" else "all"
             rate = float(row["Requests/s"])
             times = f"p50 {row['50%']:>5} ms  p95 {row['95%']:>5} ms"
             print(f"{name:<10} {rate:7.1f}/s  {times}  {row['Failure Count']} failed")
-            failures = int(row["Failure Count"])  # the last row is of all
+            failures, requests = int(row["Failure Count"]), int(row["Request Count"])  # the last row is of all
+    print(f"web server: {1000 * worked / max(requests, 1):.1f} ms of CPU a request")
     return failures
 
 

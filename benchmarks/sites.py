@@ -74,6 +74,19 @@ class RunningSite:
             for status, attempt, submitted, started, finished in moments
         ]
 
+    def web_cpu_seconds(self) -> float:
+        """What the web server's processes have worked so far, without the children that look at uploads."""
+        mark = f":{self.environment['GAS_PORT']}\0".encode()
+        ticks = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "cmdline").read_bytes() and b"gunicorn" in (folder / "cmdline").read_bytes():
+                    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                    ticks += int(fields[11]) + int(fields[12])  # utime and stime, without children
+            except OSError:  # it ended meanwhile
+                continue
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def invariants_hold(self) -> bool:
         """Ask check_invariants; it prints what is broken."""
         command = [sys.executable, "manage.py", "check_invariants", "--deep"]

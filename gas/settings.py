@@ -83,7 +83,7 @@ TRUSTED_PROXIES = env.integer(
     "GAS_TRUSTED_PROXIES", 1 if IS_AWS else 0, "How many proxies in front may be believed about the client's address."
 )
 WEB_THREADS = env.integer("GAS_WEB_THREADS", 8, "Threads of each web process.", minimum=1)
-WEB_WORKERS = env.integer("GAS_WEB_WORKERS", 1 if IS_LOCAL else 2, "Web processes.", minimum=1)
+WEB_WORKERS = env.integer("GAS_WEB_WORKERS", 2, "Web processes.", minimum=1)
 
 SITE_VERSION = VERSION
 ROOT_URLCONF = "gas.urls"
@@ -212,6 +212,7 @@ def _database() -> dict[str, Any]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": VAR_DIR / "gas.sqlite3",
             "OPTIONS": options,
+            "CONN_MAX_AGE": 60,  # opening costs each request a millisecond, and closing the last one a write to disk
             "TEST": test,
         }
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))

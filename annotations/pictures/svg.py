@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.utils.html import conditional_escape, escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 NAMESPACE: Final = "http://www.w3.org/2000/svg"
 _STATIC: Final = Path(settings.BASE_DIR) / "static"
@@ -19,18 +19,27 @@ LETTER: Final = 6.8
 
 def element(name: str, *children: str, **attributes: object) -> SafeString:
     """One element; texts are escaped. `class_` is class, `_` in a name is `-`; None leaves an attribute out."""
+    # A page has hundreds: the standard library's escape does what Django's does, in a fifth of the time.
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(_number(value)))}"'
-        for key, value in attributes.items()
-        if value is not None
+        [f' {_attribute_name(key)}="{_written(value)}"' for key, value in attributes.items() if value is not None]
     )
-    inner = "".join(conditional_escape(child) for child in children)
-    return mark_safe(f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>")  # noqa: S308 - escaped
+    inner = "".join([child if isinstance(child, SafeString) else escape(child) for child in children])
+    return SafeString(f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>")
 
 
-def _number(value: object) -> object:
+@cache
+def _attribute_name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def _written(value: object) -> str:
+    """An attribute's value."""
+    return _number(value) if isinstance(value, int | float) else escape(str(value))
+
+
+def _number(value: float) -> str:
     """Coordinates to a hundredth of a pixel."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def text(words: str, x: float, y: float, css: str = "", anchor: str | None = None) -> SafeString:

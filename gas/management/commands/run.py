@@ -115,6 +115,7 @@ def web_options() -> list[str]:
         f"--workers={settings.WEB_WORKERS}",
         f"--threads={settings.WEB_THREADS}",
         "--worker-class=gthread",
+        "--preload",  # read once: the processes share what was loaded
         "--keep-alive=30",
         "--graceful-timeout=10",
         "--log-level=warning",
