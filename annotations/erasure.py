@@ -11,7 +11,7 @@ from accounts.addresses.work import ever_of
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import files
-from annotations.models import Job, OwnSource, SavedFilter, Share, Upload
+from annotations.models import Job, OwnSource, SavedFilter, Share, Upload, VariantNote
 from annotations.submission import DELETE_RESULTS
 from gas import registry
 from gas.models import OutboxMessage
@@ -35,6 +35,7 @@ def erase(user: AbstractBaseUser) -> None:
     """
     with transaction.atomic():
         Share.objects.filter(Q(recipient_id=user.pk) | Q(email__in=ever_of(user))).delete()
+        VariantNote.objects.filter(author_id=user.pk).delete()
         SavedFilter.objects.filter(owner_id=user.pk).delete()
         Job.objects.filter(owner_id=user.pk).delete()
         OwnSource.objects.filter(owner_id=user.pk).delete()

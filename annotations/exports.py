@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Share, ShareOpening, Upload
+from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Share, ShareOpening, Upload, VariantNote
 from gas import registry
 
 if TYPE_CHECKING:
@@ -73,6 +73,13 @@ def results(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
 def saved_filters(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record a filter that the user keeps."""
     return _streamed(SavedFilter.objects.filter(owner_id=user.pk).order_by("pk").values("name", "query", "created_at"))
+
+
+@registry.exporter("variant_notes")
+def variant_notes(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a variant that the user gave a star or a note."""
+    columns = ("job_id", "contig", "pos", "ref", "alt", "is_starred", "text", "changed_at")
+    return _streamed(VariantNote.objects.filter(author_id=user.pk).order_by("pk").values(*columns))
 
 
 @registry.exporter("shares")

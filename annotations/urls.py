@@ -7,6 +7,7 @@ from django.urls import path
 from annotations import uploads, views
 from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
+from annotations.notes import views as notes
 from annotations.own_sources import views as own_sources
 from annotations.pictures import views as pictures
 from annotations.report import views as report
@@ -41,6 +42,8 @@ urlpatterns = [
     path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
     path("jobs/<uuid:job_id>/variants/<int:allele>/", variants.variant, name="variant"),
+    path("jobs/<uuid:job_id>/variants/<int:allele>/star", notes.star, name="variant_star"),
+    path("jobs/<uuid:job_id>/variants/<int:allele>/note", notes.note, name="variant_note"),
     path("jobs/<uuid:job_id>/report", report.report, name="report"),
     *explorer.urlpatterns,
     path("sources/", own_sources.sources, name="sources"),

@@ -95,6 +95,8 @@ def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str,
                 found[name] = _one_of("variant_class", value)
             case "filter":
                 found[name] = _one_of("filter", value)
+            case "starred":
+                found[name] = one_of_alleles(value)
             case "qual_min":
                 found[name] = Condition("qual >= ?", (value,))
     return found
@@ -117,6 +119,14 @@ def _picked_term(terms: tuple[str, ...]) -> Condition:
 def _genes(found: Mapping[str, list[str]]) -> Condition:
     """One of an allele's genes, whichever its picked transcript has."""
     return either(_one_of(column, values) for column, values in found.items()) if found else Condition("false")
+
+
+def one_of_alleles(alleles: tuple[tuple[str, int, str, str], ...]) -> Condition:
+    """One of the variants; their places alone leave few to compare in full."""
+    places = ", ".join("?" * len(alleles))
+    whole = ", ".join(["(?, ?, ?, ?)"] * len(alleles))
+    sql = f"pos IN ({places}) AND (contig, pos, coalesce(ref, ''), coalesce(alt, '')) IN ({whole})"
+    return Condition(sql, (*(pos for _, pos, _, _ in alleles), *(value for allele in alleles for value in allele)))
 
 
 def _region(region: Region) -> Condition:

@@ -10,6 +10,7 @@ import logging
 import tempfile
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -29,6 +30,7 @@ from annotations.explorer.filters import Filters
 from annotations.explorer.models import Export, ExportKind, ExportStatus
 from annotations.explorer.question import SHEET_ROWS, Hear, Question, TooManyRowsError
 from annotations.models import Job, Output, OutputKind, Result
+from annotations.notes import keeping
 from gas import clock, doorbell
 
 logger = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ def write(result: Result, kind: str, query: str, target: Path, hear: Hear) -> No
     from annotations.explorer import writers  # Arrow and numba: only for who writes
 
     given = QueryDict(query)
-    filters = Filters(given)
+    filters = Filters(given, partial(keeping.starred, result.job.owner, result.job))
     with database.opened(result, seconds=settings.EXPLORER_EXPORT_SECONDS) as tables:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
@@ -100,6 +102,8 @@ def request(job: Job, kind: str, query: str, number: int) -> Export:
     Raises TooManyExportsError.
     """
     same = Export.objects.filter(job=job, kind=kind, query=query, expires_at__gt=Now())
+    if "starred" in QueryDict(query):
+        same = same.none()  # stars come and go
     if found := same.exclude(status=ExportStatus.FAILED).first():
         return found
     if Export.objects.filter(job=job, status=ExportStatus.REQUESTED).count() >= MAX_OPEN:

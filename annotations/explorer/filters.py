@@ -6,7 +6,9 @@ A name that is not a field here is ignored; a value that does not fit is an erro
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from django import forms
@@ -121,12 +123,15 @@ class Filters(forms.Form):
     )
     af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
     qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
+    starred = forms.BooleanField(label="Starred", required=False)
     preset = forms.ChoiceField(
         choices=[("", ""), *((key, preset.title) for key, preset in PRESETS.items())], required=False
     )
 
-    def __init__(self, data: QueryDict) -> None:
+    def __init__(self, data: QueryDict, starred: Callable[[], tuple[Any, ...]] = tuple) -> None:
+        """`starred` finds the variants that the filter of that name keeps; it is asked where that is set."""
         super().__init__(data)
+        self._starred = cache(starred)
         # `class` cannot be the name of an attribute.
         self.fields["class"] = ManyField(VARIANT_CLASSES, label="variant classes")
         self.fields["filter"] = ManyField(label="FILTER")
@@ -135,7 +140,10 @@ class Filters(forms.Form):
     def values(self) -> dict[str, Any]:
         """Every value that was given and fits, by its name."""
         self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", ())}
+        found = {name: value for name, value in self.cleaned_data.items() if value not in (None, "", ())}
+        if found.pop("starred", False):
+            found["starred"] = self._starred()
+        return found
 
     @property
     def query(self) -> str:

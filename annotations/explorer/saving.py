@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from annotations.explorer.filters import Filters
 from annotations.explorer.models import Export, ExportKind, ExportStatus, SavedFilter
 from annotations.explorer.views import explained
 from annotations.models import Job
+from annotations.notes import keeping
 
 MAX_SAVED = 100
 
@@ -101,7 +103,8 @@ def _export(request: HttpRequest, job: Job, kind: str, query: str) -> HttpRespon
     with database.opened(job.result) as tables:
         known = tables.columns()
         queries.read_order(QueryDict(query).get("sort", ""), known)
-        where = both(conditions_of(Filters(QueryDict(query)).values, tables, known).values())
+        filters = Filters(QueryDict(query), partial(keeping.starred, job.owner, job))
+        where = both(conditions_of(filters.values, tables, known).values())
         number, total = queries.count(tables, where), queries.count(tables, both([]))
     if exports.is_small(kind, number, total):
         return _at_once(job, kind, query)

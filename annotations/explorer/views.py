@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -18,7 +18,8 @@ from annotations.explorer.conditions import CLINVAR, both, conditions_of, freque
 from annotations.explorer.filters import Filters
 from annotations.explorer.models import ExportKind, SavedFilter
 from annotations.explorer.presets import PRESETS
-from annotations.models import Job, JobStatus
+from annotations.models import Job, JobStatus, VariantNote
+from annotations.notes import keeping
 from gas.errors import RETRY_AFTER_SECONDS, page
 
 View = Callable[..., HttpResponseBase]
@@ -55,7 +56,7 @@ def explained(view: View) -> View:
 @explained
 def explore(request: HttpRequest, job: Job) -> HttpResponse:
     """One page of the alleles that the filters leave."""
-    filters = Filters(request.GET)
+    filters = _filters(request, job)
     with database.opened(job.result) as tables:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
@@ -63,6 +64,7 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         found = queries.page(tables, known, where, order, request.GET.get("after", ""))
         total = queries.count(tables, both([]))
         number = queries.count(tables, where)
+    marks = keeping.marks_of(request, job)
     chosen = columns.chosen(request.GET.getlist("column"), known)
     context = {
         "job": job,
@@ -72,7 +74,9 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         "number": number,
         "total": total,
         "heads": columns.heads(chosen, known, order.key),
-        "lines": [_line(allele, chosen, known) for allele in found.alleles],
+        "lines": [_line(allele, chosen, known, marks) for allele in found.alleles],
+        "stars": sum(note.is_starred for note in marks.values()),
+        "star_address": _changed(request.GET, starred=None if request.GET.get("starred") else "on"),
         "is_behind": bool(request.GET.get("after")),
         "page_size": queries.PAGE_SIZE,
         "order": order,
@@ -91,7 +95,7 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
 @explained
 def facets(request: HttpRequest, job: Job) -> HttpResponse:
     """The filters that are lists of values, each with the number of alleles it would leave."""
-    filters = Filters(request.GET)
+    filters = _filters(request, job)
     with database.opened(job.result) as tables:
         known = tables.columns()
         found = queries.facets(tables, known, conditions_of(filters.values, tables, known))
@@ -139,6 +143,12 @@ def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     return render(request, "annotations/explorer/_transcripts.html", context)
 
 
+def _filters(request: HttpRequest, job: Job) -> Filters:
+    """What the address asks for; its stars are the reader's."""
+    reader = request.user if isinstance(request.user, User) else None
+    return Filters(request.GET, partial(keeping.starred, reader, job))
+
+
 def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
     """Each preset with the address that switches it on or, if it is on, off."""
     found = []
@@ -164,17 +174,23 @@ def _given(query: QueryDict) -> dict[str, Any]:
     pairs = [(name, value) for name in query for value in query.getlist(name) if name != "after"]
     return {
         "addresses": {"sort": _changed(query, sort=None), "next": _changed(query), "filters": _changed(query)},
-        "hidden": [pair for pair in pairs if pair[0] in ("preset", "sort", "column")],
+        "hidden": [pair for pair in pairs if pair[0] in ("preset", "starred", "sort", "column")],
         "listed": [pair for pair in pairs if pair[0] in queries.FACETS],
         "kept": [pair for pair in pairs if pair[0] != "column"],
     }
 
 
-def _line(allele: dict[str, Any], chosen: list[str], known: dict[str, str]) -> dict[str, Any]:
+def _line(
+    allele: dict[str, Any], chosen: list[str], known: dict[str, str], marks: Mapping[str, VariantNote]
+) -> dict[str, Any]:
     """An allele as a line of the table."""
     heads = columns.heads(chosen, known, "")[2:]
+    mark = marks.get(keeping.allele_of(allele).digest)
     return {
         "allele": allele,
+        "is_starred": mark is not None and mark.is_starred,
+        "note": mark.text if mark else "",
+        "name": f"{columns.place(allele)} {columns.change(allele)}",
         "place": columns.place(allele),
         "change": columns.change(allele),
         "more_genes": len((allele["other_genes"] or "").split(",")),

@@ -11,13 +11,15 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.safestring import mark_safe
 
+from accounts.models import User
 from annotations import references, summaries
 from annotations.explorer import database, queries
-from annotations.explorer.conditions import both, conditions_of
+from annotations.explorer.conditions import both, conditions_of, one_of_alleles
 from annotations.explorer.filters import Filters
 from annotations.genomics.reference import manifest
 from annotations.genomics.vcf.skips import SKIP_REASONS
 from annotations.models import Job
+from annotations.notes import keeping
 from annotations.pictures.plots import draw_plots
 from annotations.pictures.svg import with_colours
 
@@ -89,6 +91,23 @@ def chosen_variants(job: Job, filters: Filters) -> dict[str, Any]:
             "number": queries.count(tables, where),
             "filter_words": describe_filters(filters),
         }
+
+
+def marked_variants(job: Job, author: User) -> dict[str, Any]:
+    """The variants that the author gave a star or a note, with both, in genome order.
+
+    Raises what `database.opened` raises.
+    """
+    notes = {note.digest: note for note in keeping.notes_of(author, job)}
+    if not notes:
+        return {}
+    alleles = tuple(keeping.Allele(note.contig, note.pos, note.ref, note.alt) for note in notes.values())
+    where = one_of_alleles(alleles)
+    with database.opened(job.result) as tables:
+        sql = f"SELECT * FROM alleles WHERE {where.sql} ORDER BY allele"  # noqa: S608 - fixed text, values bound
+        rows = tables.all(sql, where.parameters)
+    marked = [(row, notes[keeping.allele_of(row).digest]) for row in rows]
+    return {"marked": marked, "marked_by": author.name or "their author"}
 
 
 def describe_filters(filters: Filters) -> list[tuple[str, str]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from annotations import access, storage
 from annotations.explorer import database, files
 from annotations.explorer.filters import Filters
 from annotations.models import Job, JobStatus
-from annotations.report.content import chosen_variants, content_of
+from annotations.notes import keeping
+from annotations.report.content import chosen_variants, content_of, marked_variants
 
 DEFAULT = QueryDict("impact=HIGH&impact=MODERATE")
 
@@ -22,12 +26,13 @@ def report(request: HttpRequest, job: Job) -> HttpResponse:
     """One HTML file. The table's filters choose the variants; without any, those of high and moderate impact."""
     if job.status != JobStatus.COMPLETED:
         raise Http404
-    filters = Filters(request.GET)
+    reader = request.user if isinstance(request.user, User) else None
+    filters = Filters(request.GET, partial(keeping.starred, reader, job))
     if not filters.values:
         filters = Filters(DEFAULT)
     context = content_of(job)
     try:
-        context |= chosen_variants(job, filters)
+        context |= chosen_variants(job, filters) | (marked_variants(job, reader) if reader else {})
     except files.NotAtHandError:
         context["why_no_variants"] = "The table of variants was archived when this report was written."
     except (files.PreparingError, database.BusyError, database.TooSlowError):

@@ -18,6 +18,8 @@ from annotations.genome_browser.views import settings_of
 from annotations.genomics.reference import manifest
 from annotations.genomics.reference.outline import Outline, Outlines, open_outlines
 from annotations.models import Job
+from annotations.notes.keeping import allele_of
+from annotations.notes.views import yours
 from annotations.pictures.protein import Lollipop, lollipops, protein_length
 from annotations.pictures.transcripts import frame_around, strip
 from annotations.variants.elsewhere import links_for
@@ -55,6 +57,7 @@ def variant(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
         "igv": genome,
         "links": links_for(found.allele, _assembly_of(job)),
         **_known(job, found),
+        **yours(request, job, allele_of(found.allele), allele),
     }
     return render(request, "annotations/variant.html", context)
 
