@@ -16,7 +16,7 @@ from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
 from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
 from annotations.sharing import granting
-from gas import doorbell
+from gas import doorbell, queues
 from gas.sweeping import turn
 
 if TYPE_CHECKING:
@@ -61,12 +61,24 @@ def end_lost_leases(mine: Turn) -> None:
 
 
 def ring_for_waiting_jobs(mine: Turn) -> None:
-    """Ring once for each job that waits, up to a bound: doorbells get lost, and back-offs end."""
-    waiting = Job.objects.filter(status=JobStatus.PENDING, due_at__lte=Now())
-    for _ in range(waiting.values("pk")[:MAX_DOORBELLS].count()):
+    """Have a doorbell wait for each job that waits, up to a bound: doorbells get lost, and back-offs end.
+
+    Those that wait in the queue already are enough: whoever takes one claims whichever job is next.
+    """
+    waiting = Job.objects.filter(status=JobStatus.PENDING, due_at__lte=Now()).values("pk")[:MAX_DOORBELLS].count()
+    for _ in range(waiting - (_doorbells_that_wait() if waiting else 0)):
         if not mine.has_time():
             return
         doorbell.ring(transitions.ANNOTATE_TASK, queue="annotate")
+
+
+def _doorbells_that_wait() -> int:
+    """How many lie in the queue; 0 where the broker does not say."""
+    try:
+        return queues.waiting()["annotate"]
+    except Exception as error:  # whatever a broker may raise: one doorbell too many does no harm
+        logger.warning("The queue could not be counted (%s); every waiting job is rung for.", type(error).__name__)
+        return 0
 
 
 def delete_expired_uploads(mine: Turn) -> None:

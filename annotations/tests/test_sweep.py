@@ -9,7 +9,7 @@ from annotations.areas import AreaName, FileArea, StorageAwayError, area
 from annotations.models import Job, JobStatus, OrphanScan, OutputKind, Upload, UploadStatus
 from annotations.tests.conftest import VCF, finished, put_upload, take
 from annotations.tests.test_transitions import expire_lease, kinds, make_due
-from gas import doorbell
+from gas import doorbell, queues
 from gas.clock import from_now
 from gas.models import SweepRun
 
@@ -17,8 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def rings(monkeypatch) -> list[str]:
-    """The doorbells that were rung: what is tested is how many, not the broker."""
+def rings(monkeypatch, settings, tmp_path) -> list[str]:
+    """The doorbells that were rung, beside a queue of the test's own: what is tested is how many, not the broker."""
+    settings.CELERY_BROKER_DIR = tmp_path / "broker"
     heard: list[str] = []
     monkeypatch.setattr(doorbell, "ring", lambda task, queue: heard.append(task))
     return heard
@@ -62,6 +63,28 @@ def test_a_long_queue_is_rung_for_up_to_a_bound(user, make_job, rings, monkeypat
         make_job(user)
     sweep.run()
     assert len(rings) == 3
+
+
+def test_doorbells_that_wait_in_the_queue_are_not_rung_again(user, make_job, rings):
+    for _ in range(3):
+        make_job(user)
+    for number in range(2):
+        (queues.messages_folder() / f"{number}_x.annotate.msg").touch()
+    sweep.run()
+    assert len(rings) == 3 - 2
+    (queues.messages_folder() / "2_x.annotate.msg").touch()
+    sweep.run()
+    assert len(rings) == 1
+
+
+def test_every_waiting_job_is_rung_for_where_the_queue_cannot_be_counted(user, make_job, rings, monkeypatch):
+    def away() -> dict[str, int]:
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(queues, "waiting", away)
+    make_job(user), make_job(user)
+    sweep.run()
+    assert len(rings) == 2
 
 
 def test_a_sweep_waits_for_its_turn(job, rings):
