@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
@@ -22,7 +23,13 @@ from annotations.genomics.vcf.records import ALT, REF, Alleles, Bytes, Int32s, I
 EXAMPLES: Final = 100
 """Pairs that are named; all are counted."""
 _REACH: Final = 2  # bases between the ends of two changes in one codon
-_SAMPLES: Final = 9  # columns before the first sample
+_SIDES: Final = 63  # calls of one GT that fit a bit each
+_TAB, _SLASH, _ZERO, _NINE, _COLON, _BAR = 9, 47, 48, 57, 58, 124
+_FNV_START: Final = 0xCBF29CE484222325
+_FNV_PRIME: Final = 0x100000001B3
+
+Bools = npt.NDArray[np.bool_]
+UInt64s = npt.NDArray[np.uint64]
 
 Codon = tuple[int, int]
 """(row of Reference.transcripts, number of the residue)."""
@@ -43,6 +50,13 @@ class Neighbour:
     alts: tuple[str, ...]
     codons: dict[int, frozenset[Codon]]
     tail: bytes
+    _carriers: dict[int, Carriers] = field(default_factory=dict)
+
+    def carriers(self, alt_index: int) -> Carriers:
+        """Who carries an allele: read once, for it is compared with every neighbour."""
+        if alt_index not in self._carriers:
+            self._carriers[alt_index] = read_carriers(self.tail, alt_index)
+        return self._carriers[alt_index]
 
 
 @dataclass(frozen=True)
@@ -59,11 +73,16 @@ class Together:
 
 @dataclass(frozen=True)
 class Carriers:
-    """Samples (by number) with an allele: on every haplotype; on which haplotype of which phase set; at all."""
+    """By sample: which haplotypes have an allele.
 
-    homozygous: frozenset[int]
-    phased: frozenset[tuple[int, int, bytes]]
-    all: frozenset[int]
+    sides: int64, bit n for the n-th call of GT. is_on_all: bool, every call is this allele.
+    is_phased: bool, some are and it is known which. sets: uint64, digest (FNV-1a) of the phase set's name.
+    """
+
+    sides: Int64s
+    is_on_all: Bools
+    is_phased: Bools
+    sets: UInt64s
 
 
 @compiled
@@ -121,30 +140,70 @@ def _neighbour(records: Records, number: int, codons: dict[int, frozenset[Codon]
     )
 
 
+@compiled
+def scan_calls(
+    tail: Bytes,
+    wanted: int,
+    genotype: int,
+    phase_set: int,
+    sides: Int64s,
+    is_on_all: Bools,
+    is_phased: Bools,
+    sets: UInt64s,
+) -> None:
+    """Fill the arrays of Carriers. tail: samples without FORMAT; genotype, phase_set: places of GT and PS, or -1."""
+    sample = field_place = side = others = 0
+    call, is_slashed, digest = -1, False, np.uint64(_FNV_START)
+    for i in range(tail.size + 1):
+        letter = tail[i] if i < tail.size else _TAB
+        is_end = letter == _TAB or letter == _COLON
+        if field_place == genotype:
+            if is_end or letter == _BAR or letter == _SLASH:
+                if call == wanted and side < _SIDES:
+                    sides[sample] |= 1 << side
+                else:
+                    others += 1
+                is_slashed = is_slashed or letter == _SLASH
+                side, call = side + 1, -1
+            elif _ZERO <= letter <= _NINE:
+                call = max(call, 0) * 10 + letter - _ZERO
+        elif field_place == phase_set and not is_end:
+            digest = (digest ^ np.uint64(letter)) * np.uint64(_FNV_PRIME)
+        field_place += is_end
+        if letter == _TAB:
+            is_on_all[sample] = sides[sample] != 0 and others == 0
+            is_phased[sample] = sides[sample] != 0 and others > 0 and not is_slashed
+            sets[sample] = digest
+            sample, field_place, side, others = sample + 1, 0, 0, 0
+            call, is_slashed, digest = -1, False, np.uint64(_FNV_START)
+
+
 def read_carriers(tail: bytes, alt_index: int) -> Carriers:
     """Who carries an allele, from FORMAT and the samples of its line."""
-    keys, *samples = tail.split(b"\t")
+    keys, _, samples = tail.partition(b"\t")
     places = {key: place for place, key in enumerate(keys.split(b":"))}
-    wanted, homozygous, phased, carriers = str(alt_index).encode(), set(), set(), set()
-    genotype, phase_set = places.get(b"GT", -1), places.get(b"PS", -1)
-    for number, sample in enumerate(samples if genotype >= 0 else ()):
-        values = sample.split(b":")
-        calls = values[genotype].replace(b"/", b"|").split(b"|") if genotype < len(values) else []
-        if wanted not in calls:
-            continue
-        carriers.add(number)
-        if all(call == wanted for call in calls):
-            homozygous.add(number)
-        elif b"/" not in values[genotype]:
-            named = values[phase_set] if 0 <= phase_set < len(values) else b""
-            phased |= {(number, side, named) for side, call in enumerate(calls) if call == wanted}
-    return Carriers(frozenset(homozygous), frozenset(phased), frozenset(carriers))
+    count = tail.count(b"\t") if b"GT" in places else 0
+    found = Carriers(
+        sides=np.zeros(count, np.int64),
+        is_on_all=np.zeros(count, np.bool_),
+        is_phased=np.zeros(count, np.bool_),
+        sets=np.zeros(count, np.uint64),
+    )
+    if count:
+        arrays = (found.sides, found.is_on_all, found.is_phased, found.sets)
+        scan_calls(np.frombuffer(samples, np.uint8), alt_index, places[b"GT"], places.get(b"PS", -1), *arrays)
+    return found
 
 
 def count_together(first: Carriers, second: Carriers) -> int:
     """Samples in which one haplotype is known to carry both."""
-    sure = (first.homozygous & second.all) | (second.homozygous & first.all)
-    return len(sure | {number for number, _, _ in first.phased & second.phased})
+    if first.sides.size != second.sides.size:  # one of the records has no genotypes
+        return 0
+    is_same_side = (first.sides & second.sides) != 0
+    is_sure = first.is_phased & second.is_phased & is_same_side & (first.sets == second.sets)
+    is_sure |= first.is_on_all & (second.sides != 0)
+    is_sure |= second.is_on_all & (first.sides != 0)
+    return int(np.count_nonzero(is_sure))
 
 
 @dataclass
@@ -180,6 +239,6 @@ def _compare(first: Neighbour, second: Neighbour) -> Iterator[Together]:
             shared = first_codons & second_codons
             if not shared:
                 continue
-            samples = count_together(read_carriers(first.tail, first_alt), read_carriers(second.tail, second_alt))
+            samples = count_together(first.carriers(first_alt), second.carriers(second_alt))
             if samples:
                 yield Together(first, first_alt, second, second_alt, min(shared), samples)

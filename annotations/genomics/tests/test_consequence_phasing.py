@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from annotations.genomics.command import describe_receipt
 from annotations.genomics.consequence.phasing import count_together, read_carriers
@@ -80,3 +82,34 @@ def test_nothing_is_said_of_alleles_that_no_haplotype_is_known_to_carry(mito: Pa
 )
 def test_what_genotypes_say_of_two_alleles(first: bytes, second: bytes, samples: int) -> None:
     assert count_together(read_carriers(first, 1), read_carriers(second, 1)) == samples
+
+
+CALLS = st.tuples(st.lists(st.sampled_from([".", "0", "1", "2", "12"]), min_size=1, max_size=3), st.sampled_from("|/"))
+SAMPLES = st.lists(st.tuples(CALLS, st.sampled_from(["", ":.", ":7", ":10583"])), min_size=1, max_size=4)
+
+
+def on_one_haplotype(first: str, second: str, wanted: tuple[str, str]) -> bool:
+    """By the words of the specification, for one sample's GT:PS."""
+    (calls, slashed, named), (others, other_slashed, other_named) = (
+        (gt.replace("/", "|").split("|"), "/" in gt, rest)
+        for gt, _, rest in (one.partition(":") for one in (first, second))
+    )
+    on_all = [all(call == one for call in found) for found, one in zip((calls, others), wanted, strict=True)]
+    if on_all[0] or on_all[1]:
+        return wanted[0] in calls and wanted[1] in others
+    pairs = zip(calls, others, strict=False)
+    return not (slashed or other_slashed) and named == other_named and wanted in pairs
+
+
+@given(first=SAMPLES, second=SAMPLES, alts=st.tuples(st.sampled_from([1, 2, 12]), st.sampled_from([1, 2, 12])))
+def test_genotypes_of_any_kind_are_read_as_the_specification_says(
+    first: Any, second: Any, alts: tuple[int, int]
+) -> None:
+    count = min(len(first), len(second))
+    texts = [[sign.join(calls) + named for (calls, sign), named in found[:count]] for found in (first, second)]
+    carriers = [
+        read_carriers("\t".join(("GT:PS", *found)).encode(), alt) for found, alt in zip(texts, alts, strict=True)
+    ]
+    wanted = (str(alts[0]), str(alts[1]))
+    expected = sum(on_one_haplotype(one, other, wanted) for one, other in zip(*texts, strict=True))
+    assert count_together(*carriers) == expected
