@@ -1,8 +1,8 @@
 """`python -m benchmarks.explorer [--alleles N]`: how fast the table of a large result answers.
 
 A made result of 5,000,000 alleles with three transcripts each, in the annotator's own schema. Each
-question is asked as the page asks it; warm: it was asked before with another value. At the end 20
-users ask at once.
+question is asked as the page asks it; warm: it was asked before with another value. Genotypes are
+those of a made trio, read from a made VCF. At the end 20 users ask at once.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ import pyarrow.compute as pc
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
 from annotations.genomics.output.parquet import ParquetSink
 from annotations.genomics.output.tables import SCHEMA
+from annotations.genomics.output.vcf import PackedStream
 
 WORK = Path(__file__).resolve().parent / "work" / "explorer"
 IN_GROUP = 40_000
 TRANSCRIPTS = 3
+SAMPLES = ("child", "mother", "father")
 CONTIGS = [f"chr{number}" for number in range(1, 23)]
 GENES = [f"GENE{number}" for number in range(20_000)]
 _TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -64,8 +66,7 @@ def make_table(path: Path, alleles: int) -> None:
 
 def _group(schema: pa.Schema, chance: np.random.Generator, first: int, size: int, total: int) -> pa.RecordBatch:
     number = np.arange(first, first + size)
-    contig = number * len(CONTIGS) // total
-    pos = 10_000 + (number * len(CONTIGS) % total) * 40 // len(CONTIGS) * len(CONTIGS) // 10
+    contig, pos = _places(number, total)
     gene = number * len(GENES) // total
     terms = chance.choice([TERMS.index(name) for name in _SHARES], (TRANSCRIPTS, size), p=list(_SHARES.values()))
     impacts = np.array([IMPACTS.index(impact_name(1 << bit)) for bit in range(len(TERMS))])
@@ -86,6 +87,7 @@ def _group(schema: pa.Schema, chance: np.random.Generator, first: int, size: int
         "id": pc.binary_join_element_wise("rs", pc.cast(pa.array(number[allele]), pa.string()), "").dictionary_encode(),
         "ref": _words(number[allele] % 4, list("ACGT")),
         "alt": _words((number[allele] + 1) % 4, list("ACGT")),
+        "alt_index": pa.array(np.ones(allele.size, np.int16)),
         "qual": pa.array(chance.normal(60, 20, size)[allele]),
         "filter": _words((chance.random(size) < 0.1).astype(int)[allele], ["PASS", "q10"]),
         "variant_class": _words((chance.random(size) < 0.1).astype(int)[allele], ["SNV", "deletion"]),
@@ -112,6 +114,37 @@ def _group(schema: pa.Schema, chance: np.random.Generator, first: int, size: int
     return pa.record_batch([array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema)
 
 
+def make_vcf(path: Path, alleles: int) -> None:
+    """Write the annotated VCF of that table, with a trio whose child has what its parents hand on."""
+    chance = np.random.default_rng(2)
+    head = "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *SAMPLES))
+    with ThreadPoolExecutor(1) as executor, path.open("wb") as stream:
+        packed = PackedStream(stream, executor)
+        packed.write(np.frombuffer(f"##fileformat=VCFv4.2\n{head}\n".encode(), np.uint8))
+        for first in range(0, alleles, IN_GROUP):
+            number = np.arange(first, min(first + IN_GROUP, alleles))
+            contig, pos = _places(number, alleles)
+            common = chance.beta(0.3, 1.0, number.size)[:, None]
+            parents = (chance.random((number.size, 4)) < common).astype(int)
+            child = parents[:, [0, 2]] | (chance.random((number.size, 2)) < 1e-5)
+            lines = (
+                f"{CONTIGS[c]}\t{p}\trs{n}\t{'ACGT'[n % 4]}\t{'ACGT'[(n + 1) % 4]}\t60\tPASS\tCSQ=x\tGT:DP"
+                f"\t{g[0]}|{g[1]}:30\t{g[2]}|{g[3]}:30\t{g[4]}|{g[5]}:30\n"
+                for n, c, p, g in zip(
+                    number.tolist(), contig.tolist(), pos.tolist(), np.hstack([child, parents]).tolist(), strict=True
+                )
+            )
+            packed.write(np.frombuffer("".join(lines).encode(), np.uint8))
+            packed.flush(is_patient=False)
+        packed.finish()
+
+
+def _places(number: Any, total: int) -> tuple[Any, Any]:
+    """(contig, pos) of alleles."""
+    pos = 10_000 + (number * len(CONTIGS) % total) * 40 // len(CONTIGS) * len(CONTIGS) // 10
+    return number * len(CONTIGS) // total, pos
+
+
 def _words(codes: Any, words: list[str]) -> pa.DictionaryArray:
     """Words by their place; null where it is beyond them."""
     indices = pa.array(codes.astype(np.int32), mask=codes >= len(words))
@@ -136,17 +169,27 @@ def main() -> None:
 
     django.setup()
     from annotations.explorer.files import Tables
+    from annotations.explorer.genotypes import write_genotypes
     from annotations.explorer.index import write_alleles
 
     tables = Tables(WORK / f"{given.alleles}.rows.parquet", WORK / f"{given.alleles}.alleles.duckdb")
-    for path, make in ((tables.rows, make_table), (tables.alleles, write_alleles)):
+    vcf = WORK / f"{given.alleles}.vcf.gz"
+
+    def read_genotypes(beside: Path) -> None:
+        with vcf.open("rb") as stream:
+            write_genotypes(stream, tables.alleles, beside, lambda read: None)
+
+    makers: dict[Path, Callable[[Path], None]] = {
+        tables.rows: lambda beside: make_table(beside, given.alleles),
+        tables.alleles: lambda beside: write_alleles(tables.rows, beside, lambda share: None),
+        vcf: lambda beside: make_vcf(beside, given.alleles),
+        tables.genotypes: read_genotypes,
+    }
+    for path, make in makers.items():
         if not path.exists():
             began = time.perf_counter()
             beside = path.with_suffix(".part")
-            if make is make_table:
-                make_table(beside, given.alleles)
-            else:
-                write_alleles(tables.rows, beside, lambda share: None)
+            make(beside)
             beside.rename(path)
             print(f"{path.name}: {path.stat().st_size / 1e6:,.0f} MB in {time.perf_counter() - began:.1f} s")
     measure(tables)
@@ -157,13 +200,14 @@ def measure(tables: Any) -> None:
     from django.http import QueryDict
 
     from annotations.explorer import database, queries
-    from annotations.explorer.conditions import both, conditions_of
+    from annotations.explorer.conditions import both, conditions_of, trio_of
     from annotations.explorer.filters import Filters
 
     def ask(query: str, sort: str = "", after: str = "") -> queries.Page:
-        with database.opened_files(tables) as cursor:
+        filters = Filters(QueryDict(query))
+        with database.opened_files(tables, genotypes=filters.asks_genotypes) as cursor:
             known = cursor.columns()
-            where = both(conditions_of(Filters(QueryDict(query)).values, cursor, known).values())
+            where = both(conditions_of(filters.values, cursor, known).values())
             queries.count(cursor, where)
             return queries.page(cursor, known, where, queries.read_order(sort, known), after)
 
@@ -172,6 +216,16 @@ def measure(tables: Any) -> None:
             known = cursor.columns()
             queries.facets(cursor, known, conditions_of(Filters(QueryDict(query)).values, cursor, known))
 
+    def ask_patterns(query: str) -> None:
+        with database.opened_files(tables, genotypes=True) as cursor:
+            filters = Filters(QueryDict(f"{trio}&{query}"))
+            conditions = conditions_of(filters.values, cursor, cursor.columns())
+            trio_columns = trio_of(filters.values, cursor.samples())
+            assert trio_columns is not None
+            queries.pattern_counts(cursor, trio_columns, conditions)
+            queries.genotype_counts(cursor, trio_columns.child, conditions)
+
+    trio = "&".join(f"{name}={name}" for name in SAMPLES)
     value = count(1)
 
     def numbers(pattern: str) -> Iterator[str]:
@@ -186,6 +240,13 @@ def measure(tables: Any) -> None:
         "region": _asked(ask, numbers("region=chr7:1-{n}00000")),
         "HGVS name": _asked(ask, numbers("q=c.{n}A>G")),
         "sorted by frequency": lambda: ask("", "-frequency"),
+        "genotype of a sample": _asked(ask, numbers("sample=child&genotype=het&qual_min={f}")),
+        "de novo": _asked(ask, numbers(trio + "&pattern=de_novo&qual_min={f}")),
+        "compound heterozygous": _asked(ask, numbers(trio + "&pattern=compound&qual_min={f}")),
+        "the same, rare and damaging": _asked(
+            ask, numbers(trio + "&pattern=compound&preset=rare_damaging&qual_min={f}")
+        ),
+        "counts of genotypes": _asked(ask_patterns, numbers("impact=HIGH&qual_min={f}")),
         "counts beside the filters": _asked(ask_counts, numbers("qual_min={f}")),
     }
     print(f"{'question':<28}{'first':>9}{'warm':>9}{'slowest':>9}{'CPU':>9}   ms")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from annotations.explorer.database import Cursor
-from annotations.explorer.filters import Region
+from annotations.explorer.filters import TRIO, Region
+from annotations.explorer.inheritance import OTHERS, Trio, column, fits, has_genotype, in_pairs
 from annotations.explorer.presets import PRESETS
 from annotations.genomics.reference.aliases import spellings
 
@@ -28,13 +29,21 @@ class Condition:
 
     sql: str
     parameters: tuple[Any, ...] = ()
+    is_of_others: bool = False
+    """Its text holds OTHERS: what passes depends on what the other filters leave."""
 
 
 def both(conditions: Iterable[Condition]) -> Condition:
     """All of them; what is always true where there are none."""
-    parts = list(conditions)
+    given = list(conditions)
+    parts = [part for part in given if not part.is_of_others]
+    parts += [_among(part, both(parts)) for part in given if part.is_of_others]
     sql = " AND ".join(f"({part.sql})" for part in parts) or "true"
     return Condition(sql, tuple(value for part in parts for value in part.parameters))
+
+
+def _among(condition: Condition, others: Condition) -> Condition:
+    return Condition(condition.sql.replace(OTHERS, others.sql), (*condition.parameters, *others.parameters))
 
 
 def either(conditions: Iterable[Condition]) -> Condition:
@@ -99,7 +108,38 @@ def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str,
                 found[name] = one_of_alleles(value)
             case "qual_min":
                 found[name] = Condition("qual >= ?", (value,))
+            case "genotype" if "sample" in values:
+                found[name] = _genotype(tables.samples().get(values["sample"]), value)
+            case "pattern" if all(role in values for role in TRIO):
+                found[name] = _pattern(trio_of(values, tables.samples()), value)
     return found
+
+
+def trio_of(values: Mapping[str, Any], samples: Mapping[str, int]) -> Trio | None:
+    """The columns of the trio that the filters name; None where one of them is no sample."""
+    numbers = [samples.get(values.get(role, "")) for role in TRIO]
+    found = [column(number) for number in numbers if number is not None]
+    if len(found) < len(TRIO):
+        return None
+    child, mother, father = found
+    return Trio(child, mother, father, values.get("sex", ""))
+
+
+def _genotype(number: int | None, names: tuple[str, ...]) -> Condition:
+    if number is None:
+        return Condition("false")
+    predicate = has_genotype(column(number), names)
+    return Condition(f"allele IN (SELECT of_allele FROM genotypes WHERE {predicate})")  # noqa: S608 - of ours
+
+
+def _pattern(trio: Trio | None, pattern: str) -> Condition:
+    if trio is None:
+        return Condition("false")
+    if pattern == "compound":
+        return Condition(in_pairs(trio), is_of_others=True)
+    # Both have one order, so they are read side by side.
+    of_trio = f"SELECT allele FROM alleles POSITIONAL JOIN genotypes WHERE {fits(pattern, trio)}"  # noqa: S608 - of ours
+    return Condition(f"allele IN ({of_trio})")
 
 
 def _one_of(column: str, values: Iterable[str]) -> Condition:

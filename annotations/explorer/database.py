@@ -40,7 +40,7 @@ _databases: dict[tuple[str, ...], Any] = {}
 
 
 class Cursor:
-    """Asks questions of one result: the views `alleles` and `rows`, see the package."""
+    """Asks questions of one result: `alleles`, `rows` and, where asked for, `genotypes`; see the package."""
 
     def __init__(self, cursor: Any, tables: Tables, seconds: float) -> None:
         self._cursor = cursor
@@ -82,24 +82,29 @@ class Cursor:
         found: dict[str, list[str]] = dict(self.execute(sql, [wanted]).fetchall())
         return found
 
+    def samples(self) -> dict[str, int]:
+        """The number of each sample, by its name; of a cursor that was opened with genotypes."""
+        return dict(self.execute("SELECT name, number FROM samples ORDER BY number").fetchall())
+
     def columns(self, view: str = "alleles") -> dict[str, str]:
         """The columns of a view with their DuckDB types."""
         return {row["column_name"]: row["column_type"] for row in self.all(f"DESCRIBE {view}")}
 
 
 @contextmanager
-def opened(result: Result, seconds: float | None = None) -> Iterator[Cursor]:
+def opened(result: Result, seconds: float | None = None, *, genotypes: bool = False) -> Iterator[Cursor]:
     """A cursor on a result's tables; a question may take so many seconds, where others than a page's.
 
     Raises files.NotAtHandError, files.PreparingError, BusyError.
     """
-    with opened_files(files.tables_of(result), seconds) as cursor:
+    tables = files.with_genotypes(result) if genotypes else files.tables_of(result)
+    with opened_files(tables, seconds, genotypes=genotypes) as cursor:
         yield cursor
 
 
 @contextmanager
-def opened_files(tables: Tables, seconds: float | None = None) -> Iterator[Cursor]:
-    """A cursor on two files below the folders that the settings name. Raises BusyError."""
+def opened_files(tables: Tables, seconds: float | None = None, *, genotypes: bool = False) -> Iterator[Cursor]:
+    """A cursor on files below the folders that the settings name. Raises BusyError."""
     if not _turns.acquire(timeout=WAIT_SECONDS):
         raise BusyError
     try:
@@ -107,6 +112,10 @@ def opened_files(tables: Tables, seconds: float | None = None) -> Iterator[Curso
             # The paths are made by us of ids and digits; these statements take no parameters.
             cursor.execute(f'USE "{_attached(tables.alleles)}"')
             cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
+            if genotypes:
+                beside = _attached(tables.genotypes)
+                cursor.execute(f'CREATE TEMP VIEW genotypes AS FROM "{beside}".genotypes')
+                cursor.execute(f'CREATE TEMP VIEW samples AS FROM "{beside}".samples')
             yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS)
     finally:
         _turns.release()

@@ -77,7 +77,7 @@ def write(result: Result, kind: str, query: str, target: Path, hear: Hear) -> No
 
     given = QueryDict(query)
     filters = Filters(given, partial(keeping.starred, result.job.owner, result.job))
-    with database.opened(result, seconds=settings.EXPLORER_EXPORT_SECONDS) as tables:
+    with database.opened(result, settings.EXPLORER_EXPORT_SECONDS, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
         order = queries.read_order(given.get("sort", ""), known)
@@ -193,7 +193,10 @@ def _wait_for_tables(export: Export) -> None:
     ends = monotonic() + LEASE.total_seconds() / 2
     while monotonic() < ends:
         with suppress(files.PreparingError):
-            files.tables_of(export.job.result, wait_seconds=5)
+            if Filters(QueryDict(export.query)).asks_genotypes:
+                files.with_genotypes(export.job.result, wait_seconds=5)
+            else:
+                files.tables_of(export.job.result, wait_seconds=5)
             return
 
 

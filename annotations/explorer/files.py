@@ -2,6 +2,7 @@
 
     <explorer folder>/<owner>.<job>.<attempt>.rows.parquet       copy of the result's table, where storage is S3
     <explorer folder>/<owner>.<job>.<attempt>.alleles.duckdb    one row for each allele, see `index`
+    <explorer folder>/<owner>.<job>.<attempt>.genotypes.duckdb  what each sample has of each, see `genotypes`
 
 A file that is being written has another ending until it is whole. Which results may be looked at,
 the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
@@ -15,14 +16,18 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
 from annotations.areas import CHUNK, Area, ObjectChangedError, area
+from annotations.explorer.annotated import NotOfOneResultError, sample_names
+from annotations.genomics.errors import AnnotationError
 from annotations.models import Job, Output, OutputKind, Result, StorageState
 
 logger = logging.getLogger(__name__)
@@ -32,10 +37,16 @@ WAIT_SECONDS = 1.5
 TIDY_SECONDS = 60
 ABANDONED_SECONDS = 24 * 3600  # a process that was killed left it
 _PART = ".part"
+_ROWS, _ALLELES, _GENOTYPES = ".rows.parquet", ".alleles.duckdb", ".genotypes.duckdb"
+Make = Callable[[Path, Callable[[float], None]], None]
 
 
 class NotAtHandError(Exception):
     """The result's table is archived, on its way back, deleted, or was never made."""
+
+
+class NoGenotypesError(Exception):
+    """The VCF has no samples, too many, or is not the table's."""
 
 
 class PreparingError(Exception):
@@ -48,10 +59,15 @@ class PreparingError(Exception):
 
 @dataclass(frozen=True)
 class Tables:
-    """Both files of a result."""
+    """The files of a result."""
 
     rows: Path
     alleles: Path
+
+    @property
+    def genotypes(self) -> Path:
+        """Made when somebody first asks for one: see `with_genotypes`."""
+        return self.alleles.with_name(self.alleles.name.replace(_ALLELES, _GENOTYPES))
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,14 @@ class _Wanted:
     sha256: str
     tables: Tables
     is_copied: bool
+
+    def make(self, beside: Path, hear: Callable[[float], None]) -> None:
+        """Write the alleles to `beside`, of the result's table, which is fetched first if it is away."""
+        from annotations.explorer.index import write_alleles  # Arrow: only for who makes a table
+
+        if self.is_copied:
+            _copy(self)
+        write_alleles(self.tables.rows, beside, hear)
 
 
 def folder() -> Path:
@@ -83,11 +107,58 @@ def tables_of(result: Result, wait_seconds: float | None = None) -> Tables:
     if _is_ready(wanted):
         os.utime(wanted.tables.alleles)
         return wanted.tables
-    maker = _makers.start(wanted)
+    maker = _makers.start(wanted.tables.alleles, lambda: _is_ready(wanted), wanted.make)
     maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
     if _is_ready(wanted):
         return wanted.tables
     raise PreparingError(int(100 * maker.share))
+
+
+def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
+    """The same with the genotypes beside, read now from the annotated VCF if that is small.
+
+    Raises what `tables_of` raises, and NoGenotypesError.
+    """
+    tables = tables_of(result, wait_seconds)
+    if tables.genotypes.exists():
+        os.utime(tables.genotypes)
+        return tables
+    vcf = _annotated(result)
+    results = area("results")
+
+    def make(beside: Path, hear: Callable[[float], None]) -> None:
+        from annotations.explorer.genotypes import write_genotypes  # Arrow and numba: only for who makes a file
+
+        with results.open(vcf.storage_key) as stream:
+            write_genotypes(stream, tables.alleles, beside, lambda read: hear(read / max(vcf.size_bytes, 1)))
+
+    maker = _makers.start(tables.genotypes, tables.genotypes.exists, make)
+    maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
+    if tables.genotypes.exists():
+        return tables
+    if not maker.thread.is_alive():  # it cannot be read: see the log
+        raise NoGenotypesError
+    raise PreparingError(int(100 * maker.share))
+
+
+def samples_of(result: Result) -> tuple[str, ...]:
+    """The samples of a result's VCF; none where it cannot be read now."""
+    with suppress(NotAtHandError, OSError, AnnotationError, NotOfOneResultError):
+        return _samples_in(_annotated(result).storage_key)
+    return ()
+
+
+@lru_cache(maxsize=256)  # a result never changes
+def _samples_in(key: str) -> tuple[str, ...]:
+    with area("results").open(key) as stream:
+        return sample_names(stream)
+
+
+def _annotated(result: Result) -> Output:
+    output = Output.objects.filter(result=result, kind=OutputKind.VCF).first()
+    if output is None or result.storage not in AT_HAND:
+        raise NotAtHandError
+    return output
 
 
 def prepare(result: Result) -> None:
@@ -103,7 +174,7 @@ def _wanted(result: Result) -> _Wanted:
     results = area("results")
     stem = output.storage_key.rpartition("/")[0].replace("/", ".")
     local = results.local_path(output.storage_key)
-    tables = Tables(local or folder() / f"{stem}.rows.parquet", folder() / f"{stem}.alleles.duckdb")
+    tables = Tables(local or folder() / f"{stem}{_ROWS}", folder() / f"{stem}{_ALLELES}")
     return _Wanted(results, output.storage_key, output.size_bytes, output.sha256, tables, is_copied=local is None)
 
 
@@ -113,57 +184,55 @@ def _is_ready(wanted: _Wanted) -> bool:
 
 # --- Making ------------------------------------------------------------------------------------
 class _Maker:
-    """One thread that makes the files of one result."""
+    """One thread that makes one file."""
 
-    def __init__(self, wanted: _Wanted) -> None:
+    def __init__(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
         self.share = 0.0
-        self.thread = threading.Thread(target=self._run, args=(wanted,), daemon=True, name="explorer-files")
+        self.thread = threading.Thread(
+            target=self._run, args=(target, is_ready, make), daemon=True, name="explorer-files"
+        )  # fmt: skip
 
-    def _run(self, wanted: _Wanted) -> None:
-        lock = wanted.tables.alleles.with_suffix(".lock")
+    def _run(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
+        lock = target.with_suffix(".lock")
         try:
             with _makers.turn, lock.open("w") as held:
                 fcntl.flock(held, fcntl.LOCK_EX)  # another process may be at it: then it is done when we wake
-                if not _is_ready(wanted):
-                    self._make(wanted)
+                if not is_ready():
+                    self._make(target, make)
         except Exception:
-            logger.exception("The files for the table of %s could not be made.", wanted.key)
+            logger.exception("%s could not be made.", target.name)
         finally:
             lock.unlink(missing_ok=True)
 
-    def _make(self, wanted: _Wanted) -> None:
-        from annotations.explorer.index import write_alleles  # Arrow and numba: only for who makes a table
-
+    def _make(self, target: Path, make: Make) -> None:
         began = time.monotonic()
-        if wanted.is_copied:
-            _copy(wanted)
-        beside = wanted.tables.alleles.with_suffix(f".{uuid4().hex}{_PART}")
+        beside = target.with_suffix(f".{uuid4().hex}{_PART}")
         try:
-            write_alleles(wanted.tables.rows, beside, self._hear)
-            beside.replace(wanted.tables.alleles)
+            make(beside, self._hear)
+            beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
-        logger.info("Made the files for the table of %s in %.1f s.", wanted.key, time.monotonic() - began)
+        logger.info("Made %s in %.1f s.", target.name, time.monotonic() - began)
 
     def _hear(self, share: float) -> None:
         self.share = share
 
 
 class _Makers:
-    """The makers of this process: one for a result, one at work at a time."""
+    """The makers of this process: one for a file, one at work at a time."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
         self._guard = threading.Lock()
         self._by_file: dict[Path, _Maker] = {}
 
-    def start(self, wanted: _Wanted) -> _Maker:
-        """The maker of these files, started if there is none at work."""
+    def start(self, target: Path, is_ready: Callable[[], bool], make: Make) -> _Maker:
+        """The maker of this file, started if there is none at work."""
         with self._guard:
             self._by_file = {path: maker for path, maker in self._by_file.items() if maker.thread.is_alive()}
-            maker = self._by_file.get(wanted.tables.alleles)
+            maker = self._by_file.get(target)
             if maker is None:
-                maker = self._by_file[wanted.tables.alleles] = _Maker(wanted)
+                maker = self._by_file[target] = _Maker(target, is_ready, make)
                 maker.thread.start()
             return maker
 
@@ -202,7 +271,7 @@ def _tidy_now_and_then() -> None:
 def tidy() -> None:
     """Delete the files of results that are gone or archived, then the least used over the bound."""
     by_job: dict[UUID, list[Path]] = {}
-    for path in (*folder().glob("*.rows.parquet"), *folder().glob("*.alleles.duckdb")):
+    for path in (path for ending in (_ROWS, _ALLELES, _GENOTYPES) for path in folder().glob(f"*{ending}")):
         by_job.setdefault(UUID(path.name.split(".")[1]), []).append(path)
     kept = set(Job.objects.filter(pk__in=by_job, result__storage__in=AT_HAND).values_list("pk", flat=True))
     bound = settings.EXPLORER_CACHE_MB * 1_000_000

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django import forms
 from django.http import QueryDict
 
+from annotations.explorer.inheritance import GENOTYPES, PATTERNS, SEXES
 from annotations.explorer.presets import PRESETS
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
 
@@ -24,6 +25,8 @@ AF_UNKNOWN: Final = (
     ("covered", "Drop what no source could have seen"),
     ("found", "Only with a known frequency"),
 )
+TRIO: Final = ("child", "mother", "father")
+LISTED_SAMPLES: Final = 100  # more names are typed
 BY: Final = (("", "Most severe transcript"), ("picked", "Picked transcript"))
 _REGION: Final = re.compile(r"(?P<contig>[^:\s]+)(?::(?P<first>[\d,_]+)(?:-(?P<last>[\d,_]+))?)?")
 
@@ -124,17 +127,60 @@ class Filters(forms.Form):
     af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
     qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
     starred = forms.BooleanField(label="Starred", required=False)
+    sample = forms.CharField(label="Sample", max_length=200, required=False)
+    genotype = ManyField(tuple(GENOTYPES), label="genotypes")
+    child = forms.CharField(label="Child", max_length=200, required=False)
+    mother = forms.CharField(label="Mother", max_length=200, required=False)
+    father = forms.CharField(label="Father", max_length=200, required=False)
+    sex = forms.ChoiceField(label="The child is a", choices=SEXES, required=False)
+    pattern = forms.ChoiceField(
+        label="Inheritance",
+        choices=[("", "Any"), *((key, choice.title) for key, choice in PATTERNS.items())],
+        required=False,
+    )
     preset = forms.ChoiceField(
         choices=[("", ""), *((key, preset.title) for key, preset in PRESETS.items())], required=False
     )
 
-    def __init__(self, data: QueryDict, starred: Callable[[], tuple[Any, ...]] = tuple) -> None:
-        """`starred` finds the variants that the filter of that name keeps; it is asked where that is set."""
+    def __init__(
+        self,
+        data: QueryDict,
+        starred: Callable[[], tuple[Any, ...]] = tuple,
+        samples: tuple[str, ...] | None = None,
+    ) -> None:
+        """`starred` finds the variants that the filter of that name keeps; it is asked where that is set.
+
+        samples: of the file, where a name that is none of them is to be an error.
+        """
         super().__init__(data)
         self._starred = cache(starred)
+        self._samples = samples
+        if samples and len(samples) <= LISTED_SAMPLES:
+            for name in ("sample", *TRIO):
+                self.fields[name].widget = forms.Select(choices=[("", "None"), *((name, name) for name in samples)])
         # `class` cannot be the name of an attribute.
         self.fields["class"] = ManyField(VARIANT_CLASSES, label="variant classes")
         self.fields["filter"] = ManyField(label="FILTER")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses a name that is no sample, a genotype of nobody, and a pattern without its three samples."""
+        given: dict[str, Any] = self.cleaned_data
+        for name in ("sample", *TRIO):
+            if self._samples is not None and given.get(name) and given[name] not in self._samples:
+                self.add_error(name, f"This file has no sample {given[name][:60]}.")
+        if given.get("genotype") and not given.get("sample"):
+            self.add_error("genotype", "Name the sample whose genotype you ask for.")
+        people = [given.get(role) for role in TRIO]
+        if given.get("pattern") and not all(people):
+            self.add_error("pattern", "A pattern of inheritance needs a child, a mother and a father.")
+        elif all(people) and len(set(people)) < len(TRIO):
+            self.add_error("child", "Child, mother and father are three samples.")
+        return given
+
+    @property
+    def asks_genotypes(self) -> bool:
+        """A sample is named: the genotypes have to be at hand."""
+        return any(name in self.values for name in ("sample", *TRIO))
 
     @property
     def values(self) -> dict[str, Any]:

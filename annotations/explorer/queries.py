@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from annotations.explorer.conditions import CLINVAR, Condition, both, frequency_sql, quoted
 from annotations.explorer.database import Cursor
+from annotations.explorer.inheritance import GENOTYPES, PATTERNS, Trio, fits, has_genotype, in_pairs
 from annotations.genomics.consequence.terms import IMPACTS, TERMS
 
 PAGE_SIZE: Final = 50
@@ -164,6 +165,31 @@ def _grouped(tables: Cursor, names: list[str], where: Condition) -> dict[str, li
         if len(found[name]) < FACET_VALUES:
             found[name].append((row[FACETS[name]] or ".", row["n"]))
     return {name: _in_order(name, counts) for name, counts in found.items()}
+
+
+def genotype_counts(
+    tables: Cursor, sample: str, conditions: Mapping[str, Condition]
+) -> list[tuple[str, int]]:  # fmt: skip
+    """(genotype, alleles) of a sample's column under all the other filters; a carrier counts with its kind too."""
+    others = both(condition for name, condition in conditions.items() if name != "genotype")
+    sums = ", ".join(f"count(*) FILTER (WHERE {has_genotype(sample, (name,))}) AS {name}" for name in GENOTYPES)
+    return _side_by_side(tables, sums, others)
+
+
+def pattern_counts(tables: Cursor, trio: Trio, conditions: Mapping[str, Condition]) -> list[tuple[str, int]]:
+    """(pattern, alleles) of a trio under all the other filters."""
+    others = both(condition for name, condition in conditions.items() if name != "pattern")
+    plain = [name for name in PATTERNS if name != "compound"]
+    sums = ", ".join(f"count(*) FILTER (WHERE {fits(name, trio)}) AS {name}" for name in plain)
+    found = dict(_side_by_side(tables, sums, others))
+    found["compound"] = count(tables, both([others, Condition(in_pairs(trio), is_of_others=True)]))
+    return [(name, found[name]) for name in PATTERNS]
+
+
+def _side_by_side(tables: Cursor, sums: str, where: Condition) -> list[tuple[str, int]]:
+    """Named counts over the alleles beside their genotypes, which have one order."""
+    sql = f"SELECT {sums} FROM alleles POSITIONAL JOIN genotypes WHERE {where.sql}"  # noqa: S608
+    return list(_remember(tables, sql, where)[0].items())
 
 
 def _in_order(name: str, counts: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -100,10 +100,10 @@ def export(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 
 @explained
 def _export(request: HttpRequest, job: Job, kind: str, query: str) -> HttpResponseBase:
-    with database.opened(job.result) as tables:
+    filters = Filters(QueryDict(query), partial(keeping.starred, job.owner, job))
+    with database.opened(job.result, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
         queries.read_order(QueryDict(query).get("sort", ""), known)
-        filters = Filters(QueryDict(query), partial(keeping.starred, job.owner, job))
         where = both(conditions_of(filters.values, tables, known).values())
         number, total = queries.count(tables, where), queries.count(tables, both([]))
     if exports.is_small(kind, number, total):

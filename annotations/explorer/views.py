@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from annotations import access
 from annotations.explorer import columns, database, files, queries
-from annotations.explorer.conditions import CLINVAR, both, conditions_of, frequency_columns
+from annotations.explorer.conditions import CLINVAR, Condition, both, conditions_of, frequency_columns, trio_of
+from annotations.explorer.database import Cursor
 from annotations.explorer.filters import Filters
+from annotations.explorer.inheritance import GENOTYPES, PATTERNS, column
 from annotations.explorer.models import ExportKind, SavedFilter
 from annotations.explorer.presets import PRESETS
 from annotations.models import Job, JobStatus, VariantNote
@@ -36,6 +39,9 @@ def explained(view: View) -> View:
             return view(request, job, *args, **kwargs)
         except files.NotAtHandError:
             return render(request, "annotations/explorer/away.html", {"job": job, "result": job.result})
+        except files.NoGenotypesError:
+            sentence = "The genotypes of this file cannot be read. Take the genotype filters away, or run it again."
+            return page(request, 422, sentence)
         except files.PreparingError as error:
             context = {"job": job, "percent": error.percent}
             return render(request, "annotations/explorer/preparing.html", context, status=202)
@@ -57,7 +63,7 @@ def explained(view: View) -> View:
 def explore(request: HttpRequest, job: Job) -> HttpResponse:
     """One page of the alleles that the filters leave."""
     filters = _filters(request, job)
-    with database.opened(job.result) as tables:
+    with database.opened(job.result, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
         order = queries.read_order(request.GET.get("sort", ""), known)
@@ -85,6 +91,7 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         "saved": _saved(request),
         "kinds": ExportKind.choices,
         "has_frequencies": bool(frequency_columns(known)),
+        "samples": files.samples_of(job.result),
         **_given(request.GET),
     }
     return render(request, "annotations/explorer/explore.html", context, status=422 if filters.errors else 200)
@@ -96,18 +103,46 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
 def facets(request: HttpRequest, job: Job) -> HttpResponse:
     """The filters that are lists of values, each with the number of alleles it would leave."""
     filters = _filters(request, job)
-    with database.opened(job.result) as tables:
+    with database.opened(job.result, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
-        found = queries.facets(tables, known, conditions_of(filters.values, tables, known))
-    groups = []
+        conditions = conditions_of(filters.values, tables, known)
+        found = queries.facets(tables, known, conditions)
+        groups = _genotype_groups(tables, filters, conditions) if filters.asks_genotypes else []
     for name, counts in found.items():
         chosen = filters.values.get(name, ())
         shown = dict(counts)
         missing = [(value, 0) for value in chosen if value not in shown]
         rows = [(value, columns.cell("consequence", {"consequence": value}), number, value in chosen)
                 for value, number in [*counts, *missing]]  # fmt: skip
-        groups.append((name, FACET_TITLES[name], rows, bool(chosen)))
+        groups.append(Group(name, FACET_TITLES[name], rows))
     return render(request, "annotations/explorer/_facets.html", {"job": job, "groups": groups})
+
+
+@dataclass(frozen=True)
+class Group:
+    """A filter that is a list of values: (value, words, number, is chosen) of each; of a single one, one at a time."""
+
+    name: str
+    title: str
+    rows: Sequence[tuple[str, str, int | None, bool]]
+    is_single: bool = False
+
+
+def _genotype_groups(tables: Cursor, filters: Filters, conditions: Mapping[str, Condition]) -> list[Group]:
+    """Genotypes of the chosen sample and patterns of the chosen trio, with their numbers."""
+    groups = []
+    samples = tables.samples()
+    if (number := samples.get(filters.values.get("sample", ""))) is not None:
+        counts = queries.genotype_counts(tables, column(number), conditions)
+        chosen = filters.values.get("genotype", ())
+        rows = [(name, GENOTYPES[name].title, count, name in chosen) for name, count in counts]
+        groups.append(Group("genotype", f"Genotype of {filters.values['sample']}", rows))
+    if (trio := trio_of(filters.values, samples)) is not None:
+        on = filters.values.get("pattern", "")
+        patterns = queries.pattern_counts(tables, trio, conditions)
+        listed = [(name, PATTERNS[name].title, count, name == on) for name, count in patterns]
+        groups.append(Group("pattern", "Inheritance", [("", "any", None, not on), *listed], is_single=True))
+    return groups
 
 
 FACET_TITLES = {
@@ -146,7 +181,7 @@ def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
 def _filters(request: HttpRequest, job: Job) -> Filters:
     """What the address asks for; its stars are the reader's."""
     reader = request.user if isinstance(request.user, User) else None
-    return Filters(request.GET, partial(keeping.starred, reader, job))
+    return Filters(request.GET, partial(keeping.starred, reader, job), files.samples_of(job.result))
 
 
 def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
@@ -175,7 +210,7 @@ def _given(query: QueryDict) -> dict[str, Any]:
     return {
         "addresses": {"sort": _changed(query, sort=None), "next": _changed(query), "filters": _changed(query)},
         "hidden": [pair for pair in pairs if pair[0] in ("preset", "starred", "sort", "column")],
-        "listed": [pair for pair in pairs if pair[0] in queries.FACETS],
+        "listed": [pair for pair in pairs if pair[0] in (*queries.FACETS, "genotype", "pattern")],
         "kept": [pair for pair in pairs if pair[0] != "column"],
     }
 

@@ -81,7 +81,7 @@ def chosen_variants(job: Job, filters: Filters) -> dict[str, Any]:
 
     Raises what `database.opened` raises.
     """
-    with database.opened(job.result) as tables:
+    with database.opened(job.result, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
         # S608: `where` is made by conditions_of, with its values bound.

@@ -26,7 +26,7 @@ def allele(contig: str, pos: int, ref: str, alt: str, *transcripts: dict[str, An
     worst = min((t["consequence"].split("&")[0] for t in transcripts), key=TERMS.index)
     shared = {
         "contig": contig,
-        "contig_index": {"chr1": 0, "chr19": 1, "chrM": 2}[contig],
+        "contig_index": {"chr1": 0, "chr19": 1, "chrM": 2, "chrX": 3}[contig],
         "pos": pos,
         "ref": ref,
         "alt": alt,
