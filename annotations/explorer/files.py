@@ -143,15 +143,16 @@ def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
 
 def samples_of(result: Result) -> tuple[str, ...]:
     """The samples of a result's VCF; none where it cannot be read now."""
-    with suppress(NotAtHandError, OSError, AnnotationError, NotOfOneResultError):
+    with suppress(NotAtHandError, OSError):
         return _samples_in(result) if result.storage in AT_HAND else ()
     return ()
 
 
 @lru_cache(maxsize=256)  # a result never changes, and equals itself by its key
 def _samples_in(result: Result) -> tuple[str, ...]:
-    with area("results").open(_annotated(result).storage_key) as stream:
+    with suppress(AnnotationError, NotOfOneResultError), area("results").open(_annotated(result).storage_key) as stream:
         return sample_names(stream)
+    return ()
 
 
 def _annotated(result: Result) -> Output:
