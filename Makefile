@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run upgrade test bench bench-explorer bench-sources bench-hgvs bench-load bench-farm stripe-test-mode lint format requirements tools
+.PHONY: help setup run upgrade test bench bench-explorer bench-sources bench-hgvs bench-genome bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ bench-load: setup $(DEV_STAMP) ## Load on a service of its own: requests a secon
 
 bench-farm: setup $(DEV_STAMP) ## 200 jobs at once on 1, 2 and 4 annotate workers: jobs a minute, queue age (minutes)
 	@$(BIN)/python -m benchmarks.farm $(ARGS)
+
+bench-upgrade: setup $(DEV_STAMP) ## `make upgrade` of a copy with jobs in it: seconds of each step, how long pages are away (minutes)
+	@$(BIN)/python -m benchmarks.upgrade $(ARGS)
 
 stripe-test-mode: setup $(DEV_STAMP) ## A subscription's life in Stripe's test mode: needs GAS_STRIPE_TEST_KEY and the network
 	@$(BIN)/python -m tests_e2e.stripe_scenario

@@ -43,6 +43,7 @@ class RunningSite:
 
     var: Path
     environment: dict[str, str] = field(default_factory=dict)
+    code: Path = ROOT
 
     @property
     def url(self) -> str:
@@ -53,7 +54,7 @@ class RunningSite:
         """Run Python with Django set up."""
         command = [sys.executable, "-c", f"import django\ndjango.setup()\n{code}"]
         environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "gas.settings"}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        subprocess.run(command, cwd=self.code, env=environment, check=True)
 
     def make_users(self, count: int) -> None:
         """user0@example.org, user1@example.org …"""
@@ -90,7 +91,7 @@ class RunningSite:
     def invariants_hold(self) -> bool:
         """Ask check_invariants; it prints what is broken."""
         command = [sys.executable, "manage.py", "check_invariants", "--deep"]
-        return subprocess.run(command, cwd=ROOT, env=self.environment, check=False).returncode == 0
+        return subprocess.run(command, cwd=self.code, env=self.environment, check=False).returncode == 0
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.var / "gas.sqlite3", timeout=30)) as file:
@@ -102,11 +103,14 @@ def _moment(text: str) -> datetime:
 
 
 @contextmanager
-def running_site(var: Path, settings: Mapping[str, str]) -> Iterator[RunningSite]:
-    """`manage.py run` with these settings; a reference and compiled loops that are there already are used."""
+def running_site(var: Path, settings: Mapping[str, str], code: Path = ROOT) -> Iterator[RunningSite]:
+    """`manage.py run` with these settings; a reference and compiled loops that are there already are used.
+
+    code: the folder of the project, of whatever version.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("GAS_")}
     state = Path(os.environ.get("GAS_VAR_DIR") or ROOT / "var").resolve()
-    site = RunningSite(var, {**own, "GAS_VAR_DIR": str(var), "GAS_PORT": str(free_port()), **settings})
+    site = RunningSite(var, {**own, "GAS_VAR_DIR": str(var), "GAS_PORT": str(free_port()), **settings}, code)
     if (state / "numba").exists():
         site.environment["NUMBA_CACHE_DIR"] = str(state / "numba")
     if (state / "references" / "demo").exists():
@@ -114,12 +118,13 @@ def running_site(var: Path, settings: Mapping[str, str]) -> Iterator[RunningSite
     var.mkdir(parents=True, exist_ok=True)
     with (var / "service.log").open("wb") as log:
         command = [sys.executable, "manage.py", "run"]
-        service = subprocess.Popen(command, cwd=ROOT, env=site.environment, stdout=log, stderr=log)
+        service = subprocess.Popen(command, cwd=code, env=site.environment, stdout=log, stderr=log)
         try:
             _wait_until_it_answers(site, service)
             yield site
         finally:
-            service.send_signal(signal.SIGTERM)
+            if service.poll() is None:  # an upgrade ends it by itself
+                service.send_signal(signal.SIGTERM)
             service.wait(60)
 
 

@@ -29,6 +29,9 @@ def main() -> None:
         url, dead_url = make_queue(f"{prefix}-{name}")
         lines.append(f"GAS_SQS_{name.upper()}_URL={url}")
         dead.append(dead_url)
+    url, dead_url = make_restore_events(bucket, f"{prefix}-restore-events")
+    lines.append(f"GAS_SQS_RESTORE_EVENTS_URL={url}")
+    dead.append(dead_url)
     lines.append(f"GAS_SQS_DEAD_LETTER_URLS={','.join(dead)}")
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -41,6 +44,30 @@ def make_queue(name: str) -> tuple[str, str]:
     redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": MAX_RECEIVE_COUNT})
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "300", "RedrivePolicy": redrive})
+    return url, dead_url
+
+
+def make_restore_events(bucket: str, name: str) -> tuple[str, str]:
+    """The queue in which the bucket says that an archived object is back, and its dead-letter queue; their URLs."""
+    url, dead_url = make_queue(name)
+    sqs = boto3.client("sqs")
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    may_send = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        # This bucket, and of this account: a bucket's name alone may pass to another owner.
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+            "StringEquals": {"aws:SourceAccount": arn.split(":")[4]},
+        },
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may_send]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    told: Any = {"QueueArn": arn, "Events": ["s3:ObjectRestore:Completed"]}
+    s3: Any = boto3.client("s3")
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]})
     return url, dead_url
 
 

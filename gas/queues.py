@@ -62,7 +62,10 @@ def redrive() -> dict[str, int]:
     client = _client()
     dead_urls = {_attribute(client, url, "QueueArn"): url for url in settings.SQS_DEAD_LETTER_URLS}
     moved = {}
-    for name, url in {"annotate": settings.SQS_ANNOTATE_URL, "control": settings.SQS_CONTROL_URL}.items():
+    urls = {"annotate": settings.SQS_ANNOTATE_URL, "control": settings.SQS_CONTROL_URL}
+    if settings.SQS_RESTORE_EVENTS_URL:
+        urls["restore events"] = settings.SQS_RESTORE_EVENTS_URL
+    for name, url in urls.items():
         policy = json.loads(_attribute(client, url, "RedrivePolicy") or "{}")
         dead_url = dead_urls.get(policy.get("deadLetterTargetArn", ""))
         moved[name] = _move_all(client, dead_url, url) if dead_url else 0

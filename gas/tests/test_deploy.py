@@ -1,15 +1,20 @@
 """The files in deploy/ and the compose files name what exists."""
 
+import getpass
 import json
+import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import boto3
 import pytest
 import yaml
+from django.db import connection
 
 from gas import metrics
 from gas.env import DECLARED
@@ -43,6 +48,7 @@ def test_every_metric_that_is_watched_exists(name):
 
     assert len(named) > 5
     assert named - exposed == set()
+    assert {"gas_workers", "gas_paused_seconds", "gas_dead_letters"} <= named
 
 
 def test_alerts_and_dashboard_can_be_read():
@@ -131,6 +137,63 @@ def test_systemd_accepts_the_units(tmp_path):
     assert [line for line in done.stderr.splitlines() if "gas" in line] == []
 
 
+def own_environment(folder):
+    """This process's, with a state folder of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GAS_")}
+    return kept | {"GAS_VAR_DIR": str(folder)}
+
+
+def test_manage_reads_the_settings_of_the_installed_service(tmp_path):
+    file = tmp_path / "environment"
+    example = (ROOT / "deploy" / "systemd" / "environment.example").read_text()
+    file.write_text(example.replace("/var/lib/gas", str(tmp_path / "state")) + 'GAS_OIDC_NAME="Our house"\n')
+    environment = {
+        **own_environment(tmp_path / "other"),
+        "MANAGE_ENVIRONMENT": str(file),
+        "MANAGE_USER": getpass.getuser(),
+    }
+    ask = "from django.conf import settings as s; print(s.VAR_DIR, s.DEFAULT_FROM_EMAIL, s.OIDC_NAME, sep='|')"
+    done = subprocess.run(
+        [ROOT / "deploy" / "manage", "shell", "--no-imports", "-c", ask],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == f"{tmp_path / 'state'}|GAS <gas@example.org>|Our house\n", done.stderr
+
+
+@pytest.mark.django_db
+def test_an_upgrade_that_breaks_says_how_things_stand_and_keeps_the_way_back(tmp_path):
+    environment = own_environment(tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    with (
+        closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated,
+        closing(sqlite3.connect(tmp_path / "state" / "gas.sqlite3")) as own,
+    ):
+        migrated.backup(own)
+    settings = {"UPGRADE_PYTHON": sys.executable, "UPGRADE_STOP": "true", "UPGRADE_PULL": "false"}
+    done = subprocess.run(
+        [ROOT / "deploy" / "upgrade"],
+        env=environment | settings | {"UPGRADE_BACKUP": str(tmp_path / "backup")},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    with closing(sqlite3.connect(tmp_path / "state" / "gas.sqlite3")) as database:
+        (paused,) = database.execute("SELECT count(*) FROM gas_servicestate WHERE paused_since NOT NULL").fetchone()
+
+    assert done.returncode != 0
+    assert "The service is stopped, and its data are as the version of before" in done.stdout
+    assert "manage.py resume" in done.stdout
+    assert "Migrating" not in done.stdout
+    assert (tmp_path / "backup" / "manifest.json").exists()
+    assert paused == 1
+
+
 def test_what_aws_needs_is_made_once_and_again(monkeypatch, capsys):
     from moto import mock_aws
 
@@ -147,17 +210,75 @@ def test_what_aws_needs_is_made_once_and_again(monkeypatch, capsys):
         queues = boto3.client("sqs").list_queues()["QueueUrls"]
         rules = boto3.client("s3").get_bucket_cors(Bucket="genomes")["CORSRules"]
         closed = boto3.client("s3").get_public_access_block(Bucket="genomes")["PublicAccessBlockConfiguration"]
+        told = boto3.client("s3").get_bucket_notification_configuration(Bucket="genomes")["QueueConfigurations"]
+        (kept,) = boto3.client("s3").get_bucket_lifecycle_configuration(Bucket="genomes")["Rules"]
+        about = {
+            url.rpartition("/")[2]: boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            for url in queues
+        }
 
     assert first == again
     assert [line.split("=")[0] for line in first.splitlines()] == [
         "GAS_S3_BUCKET",
         "GAS_SQS_ANNOTATE_URL",
         "GAS_SQS_CONTROL_URL",
+        "GAS_SQS_RESTORE_EVENTS_URL",
         "GAS_SQS_DEAD_LETTER_URLS",
     ]
-    assert len(queues) == 4
+    assert len(queues) == 6
+    for name in ("annotate", "control", "restore-events"):
+        policy = json.loads(about[f"gas-{name}"]["Attributes"]["RedrivePolicy"])
+        assert policy["deadLetterTargetArn"] == about[f"gas-{name}-dead"]["Attributes"]["QueueArn"]
+    events = about["gas-restore-events"]["Attributes"]
+    assert [(one["QueueArn"], one["Events"]) for one in told] == [(events["QueueArn"], ["s3:ObjectRestore:Completed"])]
+    (allowed,) = json.loads(events["Policy"])["Statement"]
+    assert (allowed["Principal"], allowed["Action"]) == ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
+    assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": "arn:aws:s3:::genomes"}
+    assert kept["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert rules[0]["AllowedOrigins"] == ["https://gas.example.org"]
     assert set(closed.values()) == {True}
+
+
+# What each call of boto3's needs of a role, as AWS's service authorization reference has it.
+NEEDS = {
+    "head_object": "s3:GetObject",
+    "get_object": "s3:GetObject",
+    "generate_presigned_url": "s3:GetObject",
+    "generate_presigned_post": "s3:PutObject",
+    "upload_file": "s3:PutObject",
+    "copy_object": "s3:PutObject",
+    "create_multipart_upload": "s3:PutObject",
+    "upload_part": "s3:PutObject",
+    "complete_multipart_upload": "s3:PutObject",
+    "abort_multipart_upload": "s3:AbortMultipartUpload",
+    "delete_object": "s3:DeleteObjectVersion",  # by its version; storages' own, without one, needs s3:DeleteObject
+    "restore_object": "s3:RestoreObject",
+    "list_objects_v2": "s3:ListBucket",
+    "list_object_versions": "s3:ListBucketVersions",
+    "list_multipart_uploads": "s3:ListBucketMultipartUploads",
+    "send_message": "sqs:SendMessage",
+    "receive_message": "sqs:ReceiveMessage",
+    "delete_message": "sqs:DeleteMessage",
+    "delete_message_batch": "sqs:DeleteMessage",
+    "get_queue_attributes": "sqs:GetQueueAttributes",
+}
+OF_LIBRARIES = {"s3:DeleteObject", "sqs:ChangeMessageVisibility"}  # django-storages' delete, kombu's leases
+
+
+def test_the_role_in_the_docs_may_do_what_the_code_does_and_no_more():
+    text = (ROOT / "docs" / "install.md").read_text()
+    policy = json.loads(re.search(r'^ {4}\{\n {6}"Version".*?^ {4}\}$', text, re.MULTILINE | re.DOTALL)[0])
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    code = "".join(
+        (ROOT / name).read_text()
+        for name in ("annotations/s3_area.py", "archival/s3_store.py", "archival/events.py", "gas/queues.py")
+    )
+    called = set(re.findall(r"(?:client|_once|_client\(\))\.(\w+)\(", code)) - {"get_paginator"}
+    called |= set(re.findall(r'get_paginator\(\s*"(\w+)"', code))
+
+    assert {"restore_object", "list_object_versions", "delete_message_batch"} <= called
+    assert called <= set(NEEDS)
+    assert allowed == {NEEDS[name] for name in called} | OF_LIBRARIES
 
 
 def test_dead_letters_go_back_to_the_queue_they_came_from(monkeypatch, capsys, settings):
@@ -173,7 +294,10 @@ def test_dead_letters_go_back_to_the_queue_they_came_from(monkeypatch, capsys, s
         annotate, annotate_dead = make_queues.make_queue("gas-annotate")
         control, control_dead = make_queues.make_queue("gas-control")
         settings.BROKER, settings.SQS_ANNOTATE_URL, settings.SQS_CONTROL_URL = "sqs", annotate, control
-        settings.SQS_DEAD_LETTER_URLS = [control_dead, annotate_dead]
+        events, events_dead = make_queues.make_queue("gas-restore-events")
+        settings.SQS_RESTORE_EVENTS_URL = events
+        settings.SQS_DEAD_LETTER_URLS = [control_dead, annotate_dead, events_dead]
+        sqs.send_message(QueueUrl=events_dead, MessageBody="it is back")
         for number in range(3):
             sqs.send_message(QueueUrl=annotate_dead, MessageBody=f"ring {number}")
         call_command("redrive")
@@ -186,4 +310,6 @@ def test_dead_letters_go_back_to_the_queue_they_came_from(monkeypatch, capsys, s
 
     assert sorted(found) == ["ring 0", "ring 1", "ring 2"]
     assert left == []
-    assert capsys.readouterr().out == "annotate: 3 messages moved back.\ncontrol: 0 messages moved back.\n"
+    assert capsys.readouterr().out == (
+        "annotate: 3 messages moved back.\ncontrol: 0 messages moved back.\nrestore events: 1 message moved back.\n"
+    )

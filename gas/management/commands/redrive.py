@@ -21,4 +21,4 @@ class Command(BaseCommand):
             self.stdout.write("The file broker keeps no dead letters.")
             return
         for name, count in queues.redrive().items():
-            self.stdout.write(f"{name}: {count} messages moved back.")
+            self.stdout.write(f"{name}: {count} message{'' if count == 1 else 's'} moved back.")
