@@ -267,7 +267,7 @@ OF_LIBRARIES = {"s3:DeleteObject", "sqs:ChangeMessageVisibility"}  # django-stor
 
 def test_the_role_in_the_docs_may_do_what_the_code_does_and_no_more():
     text = (ROOT / "docs" / "install.md").read_text()
-    policy = json.loads(re.search(r'^ {4}\{\n {6}"Version".*?^ {4}\}$', text, re.MULTILINE | re.DOTALL)[0])
+    policy = json.loads(re.findall(r'^ {4}\{\n {6}"Version".*?^ {4}\}$', text, re.MULTILINE | re.DOTALL)[0])
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
     code = "".join(
         (ROOT / name).read_text()
