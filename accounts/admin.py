@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -14,7 +15,7 @@ from social_django.models import Association, Nonce, UserSocialAuth
 
 from accounts import plans
 from accounts.models import Consent, Invitation, Plan, Registration, User
-from gas import audit
+from gas import audit, outbox
 
 # Nobody links identities or reads the keys of second factors by hand.
 for _model in (TOTPDevice, UserSocialAuth, Nonce, Association):
@@ -176,7 +177,7 @@ class RegistrationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not gene
 
 @admin.register(Invitation)
 class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
-    """Addresses that may sign up where sign-up is by invitation."""
+    """Addresses that may sign up where sign-up is by invitation; each gets a mail that says so."""
 
     list_display = ("email", "invited_by", "created_at")
     fields = ("email",)
@@ -187,7 +188,11 @@ class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         if not change:
             assert isinstance(request.user, User)  # noqa: S101  # the admin site let them in
             obj.invited_by = request.user
-        obj.save()
+        with transaction.atomic():
+            obj.save()
+            if not change:
+                payload = {"template": "invited", "invitation": str(obj.pk)}
+                outbox.promise("accounts.mail", f"invited:{obj.pk}:{obj.created_at:%Y%m%d%H%M%S}", payload)
 
 
 @admin.register(Consent)

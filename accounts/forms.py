@@ -35,8 +35,13 @@ class SignUpForm(forms.Form):
         help_text="At least 10 characters. A few words in a row are easy to keep and hard to guess.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+    terms = forms.BooleanField(
+        label="I agree to the terms, and have read what happens to my data.",
+        error_messages={"required": "There is no account without the terms."},
+    )
     consent = forms.BooleanField(
-        label="I agree to the terms, and I have the right to have this genetic data processed here.",
+        label="I consent explicitly to the processing of the genetic data that I upload. It is mine, or those it "
+        "belongs to, or an ethics board, have agreed.",
         error_messages={"required": "Without your agreement we may not process genetic data."},
     )
 

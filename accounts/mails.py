@@ -17,12 +17,13 @@ from accounts import registration
 from accounts.addresses import undo
 from accounts.addresses import work as addresses
 from accounts.erasure import work as erasures
-from accounts.models import AddressChange, Registration, User
+from accounts.models import AddressChange, Invitation, Registration, User
 from gas import registry
 from gas.models import OutboxMessage
 
 SUBJECTS = {
     "confirm": "Confirm your address for GAS",
+    "invited": "You are invited to GAS",
     "account_exists": "You have a GAS account already",
     "password_reset": "Choose a new password for GAS",
     "identity_linked": "A way to sign in was added to your GAS account",
@@ -72,6 +73,10 @@ def _recipient(payload: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
             return None
         path = reverse("accounts:confirm", args=[registration.token_of(wish)])
         return wish.email, {"name": wish.name, "link": settings.BASE_URL + path, "hours": settings.REGISTRATION_HOURS}
+    if "invitation" in payload:
+        invitation = Invitation.objects.filter(pk=payload["invitation"]).first()
+        link = settings.BASE_URL + reverse("accounts:sign_up")
+        return None if invitation is None else (invitation.email, {"link": link, "email": invitation.email})
     user = User.objects.filter(pk=payload["user"], is_active=True).first()
     if user is None:
         return None

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from accounts import plans
 from accounts.models import User
 from annotations import submission
-from annotations.models import OPEN_STATUSES, Job
-from gas.clock import from_now
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,10 @@ class Allowance:
 
 
 def allowance_of(user: User) -> Allowance:
-    """Count what the user has now; four small queries."""
-    mine = Job.objects.filter(owner=user)
+    """Count what the user has now; five small queries."""
     return Allowance(
         limits=plans.limits(user),
-        open_jobs=mine.filter(status__in=OPEN_STATUSES).count(),
-        jobs_today=mine.filter(submitted_at__gt=from_now(-timedelta(days=1))).count(),
+        open_jobs=submission.open_jobs(user),
+        jobs_today=submission.jobs_of_a_day(user),
         stored_bytes=submission.stored_bytes(user),
     )

@@ -11,7 +11,7 @@ from accounts.addresses.work import ever_of
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import files
-from annotations.models import Job, OwnSource, SavedFilter, Share, Upload, VariantNote
+from annotations.models import DeletedJob, Job, OwnSource, SavedFilter, Share, Upload, VariantNote
 from annotations.submission import DELETE_RESULTS
 from gas import registry
 from gas.models import OutboxMessage
@@ -38,6 +38,7 @@ def erase(user: AbstractBaseUser) -> None:
         VariantNote.objects.filter(author_id=user.pk).delete()
         SavedFilter.objects.filter(owner_id=user.pk).delete()
         Job.objects.filter(owner_id=user.pk).delete()
+        DeletedJob.objects.filter(owner_id=user.pk).delete()
         OwnSource.objects.filter(owner_id=user.pk).delete()
         Upload.objects.filter(owner_id=user.pk).delete()
     storage.delete_results(f"{user.pk}/")

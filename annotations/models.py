@@ -155,6 +155,24 @@ class Job(models.Model):
         return self.status in FINAL_STATUSES
 
 
+class DeletedJob(models.Model):
+    """A job that its owner deleted. For a day after it was submitted it still counts in what the plan allows."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    submitted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # The quota of a day.
+            models.Index(fields=["owner", "submitted_at"], name="deleted_job_day"),
+            # The sweep: those that count no more.
+            models.Index(fields=["submitted_at"], name="deleted_job_old"),
+        ]
+
+    def __str__(self) -> str:
+        return f"deleted job of {self.owner_id}"
+
+
 class OwnSourceStatus(models.TextChoices):
     """CHECKING -> READY | REFUSED."""
 

@@ -23,12 +23,13 @@ from accounts import plans
 from accounts.models import User
 from annotations import choices, preflights, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
-from annotations.models import OPEN_STATUSES, Job, Output, Upload, UploadStatus
+from annotations.models import OPEN_STATUSES, DeletedJob, Job, Output, Upload, UploadStatus
 from gas import outbox, pausing
 from gas.clock import from_now
 
 DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
 TRANSFER_TIME = timedelta(hours=24)  # for an upload that began while its link was good
+DAY = timedelta(days=1)
 MAX_OPEN_UPLOADS = 100  # announced or received, without a job
 SHOWN_UPLOADS = 10
 
@@ -326,6 +327,7 @@ def delete_job(user: User, job: Job) -> None:
         payload = {"prefix": storage.job_prefix(job.owner_id, job.pk)}
         outbox.promise(DELETE_RESULTS, f"{DELETE_RESULTS}:{job.pk}", payload)
         upload_id = job.upload_id
+        DeletedJob.objects.create(owner_id=job.owner_id, submitted_at=job.submitted_at)
         Job.objects.get(pk=job.pk).delete()
         transitions.release(upload_id)
 
@@ -379,20 +381,34 @@ def _check_choice(user: User, reference_name: str, options: dict[str, Any]) -> N
 
 def _check_quota(owner: User) -> None:
     limits = plans.limits(owner)
-    day = Q(submitted_at__gt=from_now(-timedelta(days=1)))
-    mine = Job.objects.filter(owner=owner)
-    if mine.filter(status__in=OPEN_STATUSES).count() >= limits.max_open_jobs:
+    if open_jobs(owner) >= limits.max_open_jobs:
         raise RefusedError(
             "too_many_open_jobs",
             f"You have {limits.max_open_jobs} jobs waiting or running, as many as the {limits.plan_name} plan allows. "
             "Wait until one has ended, or cancel one.",
         )
-    if mine.filter(day).count() >= limits.max_jobs_per_day:
+    if jobs_of_a_day(owner) >= limits.max_jobs_per_day:
         raise RefusedError(
             "too_many_jobs_today",
             f"You have submitted {limits.max_jobs_per_day} jobs in the last 24 hours, as many as the "
             f"{limits.plan_name} plan allows. Submit again later.",
         )
+
+
+def open_jobs(owner: User) -> int:
+    """How many jobs of a user wait or run."""
+    return Job.objects.filter(owner=owner, status__in=OPEN_STATUSES).count()
+
+
+def jobs_of_a_day(owner: User) -> int:
+    """How many jobs a user has submitted within 24 hours, those that were deleted since too."""
+    day = Q(submitted_at__gt=from_now(-DAY))
+    return sum(model.objects.filter(day, owner=owner).count() for model in (Job, DeletedJob))
+
+
+def forget_deleted() -> None:
+    """Jobs that were deleted count no more when their day is over."""
+    DeletedJob.objects.filter(submitted_at__lte=from_now(-DAY)).delete()
 
 
 def _go_on() -> None:

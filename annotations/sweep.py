@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
 
-from annotations import storage, transitions
+from annotations import storage, submission, transitions
 from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
 from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
@@ -39,6 +39,7 @@ def run() -> None:
         ring_for_waiting_jobs(mine)
         transitions.expire_due_uploads()
         granting.forget_ended()
+        submission.forget_deleted()
         files.tidy()
         try:
             delete_expired_uploads(mine)

@@ -79,6 +79,7 @@ SIGNED_IN = {
     "accounts:second_factor_set_up",
     "accounts:second_factor_picture",
     "accounts:second_factor_codes",
+    "accounts:second_factor_remove_app",
     "accounts:passkey_ask",
     "accounts:passkey_begin",
     "accounts:passkey_add",

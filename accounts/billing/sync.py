@@ -119,6 +119,8 @@ def _store(account: BillingAccount, reading: Reading) -> tuple[bool, bool]:
     if since is not None and account.past_due_since is None:
         promise_mail(account, "payment_failed", since)
     changed = plans.refresh(account.pk)
+    if changed and reading.standing == Standing.NONE and account.past_due_since is not None:
+        promise_mail(account, "premium_ended", account.past_due_since)  # Stripe gave up before the grace was over
     fault("billing_before_commit")
     return True, changed
 

@@ -196,6 +196,16 @@ def turn_off(user: User) -> None:
             _promise_mail("second_factor_off", user)
 
 
+def remove_app(user: User) -> bool:
+    """Take the app away; with the last device the second factor is off. False: there is none."""
+    with transaction.atomic():
+        owner = User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two at once must see one another
+        if not TOTPDevice.objects.filter(user=owner, confirmed=True).delete()[0]:
+            return False
+        forget_device(owner)
+    return True
+
+
 def forget_device(user: User) -> None:
     """A device was taken away, in the caller's transaction."""
     audit.record("second_factor.device_removed", user, f"user:{user.pk}")

@@ -13,6 +13,7 @@ urlpatterns = [
     path("second-factor/set-up/", views.set_up, name="second_factor_set_up"),
     path("second-factor/picture.svg", views.picture, name="second_factor_picture"),
     path("second-factor/codes/", views.fresh_codes, name="second_factor_codes"),
+    path("second-factor/app/remove/", views.remove_app, name="second_factor_remove_app"),
     path("second-factor/off/", views.turn_off, name="second_factor_off"),
     path("second-factor/passkey/", views.ask_passkey, name="passkey_ask"),
     path("passkeys/begin/", views.begin_passkey, name="passkey_begin"),

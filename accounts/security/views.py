@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,12 +22,12 @@ from accounts.security import fresh, passkeys, second_factor, sessions, tokens
 from accounts.security.forms import CodeForm, FirstCodeForm, PasskeyForm, ProveForm, TokenForm
 
 
-def _way_back(request: HttpRequest) -> str:
+def _way_back(request: HttpRequest, otherwise: str = "annotations:jobs") -> str:
     """Where the user was going, if that is on this service."""
     target = request.POST.get("next") or request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         return target
-    return "annotations:jobs"
+    return resolve_url(otherwise)
 
 
 @login_required
@@ -122,20 +122,26 @@ def set_up(request: HttpRequest) -> HttpResponse:
         codes = second_factor.finish(request, user, form.cleaned_data["code"])
         if codes is not None:
             return _device_added(request, codes)
-        form.add_error("code", "This code does not fit. Check that the clock of your device is right.")
+        form.add_error(
+            "code",
+            "This code does not fit. Wait for the next one, and check that the clock of your device is right; "
+            "after a few wrong codes there is a pause.",
+        )
     context = {"form": form, "secret": second_factor.secret_of(device), **_for_a_new_passkey(request)}
     return render(request, "accounts/security/set_up.html", context)
 
 
 def _for_a_new_passkey(request: HttpRequest) -> dict[str, Any]:
     name = sessions.browser_name(request.headers.get("User-Agent", ""))
-    return {"passkey_form": PasskeyForm(initial={"name": name}), "passkeys_offered": passkeys.are_offered()}
+    form = PasskeyForm(initial={"name": name}, auto_id="passkey_%s")  # another form of the page has a name too
+    return {"passkey_form": form, "passkeys_offered": passkeys.are_offered()}
 
 
 def _device_added(request: HttpRequest, codes: list[str]) -> HttpResponse:
     """The recovery codes once with the first device; afterwards the list of devices."""
     if codes:
-        return render(request, "accounts/security/codes.html", {"codes": codes, "is_new": True})
+        context = {"codes": codes, "is_new": True, "way_on": _way_back(request, "accounts:security")}
+        return render(request, "accounts/security/codes.html", context)
     messages.success(request, "The second factor has another device.")
     return redirect("accounts:security")
 
@@ -194,7 +200,22 @@ def fresh_codes(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     if user.second_factor is None:
         return redirect("accounts:security")
-    return render(request, "accounts/security/codes.html", {"codes": second_factor.new_codes(user), "is_new": False})
+    context = {
+        "codes": second_factor.new_codes(user),
+        "is_new": False,
+        "way_on": resolve_url("accounts:security"),
+    }
+    return render(request, "accounts/security/codes.html", context)
+
+
+@fresh.proof_required
+@require_POST
+def remove_app(request: HttpRequest) -> HttpResponse:
+    """Take the app away, of a phone that is lost or sold."""
+    if not second_factor.remove_app(signed_in(request)):
+        raise Http404
+    messages.success(request, "The app is removed.")
+    return redirect("accounts:security")
 
 
 @fresh.proof_required

@@ -73,6 +73,21 @@ def test_a_failed_payment_is_premium_for_seven_days_with_mails(user, double, mai
     assert not broken()
 
 
+def test_when_stripe_gives_up_before_the_grace_is_over_the_user_is_told(user, double, mailoutbox):
+    subscription = buy(double, user)
+    hear_all(double)
+    double.card(subscription["customer"], fails=True)
+    double.advance(days=31)
+    hear_all(double)
+    double.advance(days=30)
+    for _ in range(2):
+        hear_all(double)
+        sweep.sweep()
+        settle()
+    assert plan_of(user) == PlanCode.FREE
+    assert [mail.subject for mail in mailoutbox] == ["A payment for GAS Premium failed", "GAS Premium has ended"]
+
+
 def begin_past_due(user: User, days: float) -> None:
     since = clock.database_now() - timedelta(days=days)
     BillingAccount.objects.filter(pk=user.pk).update(past_due_since=since)

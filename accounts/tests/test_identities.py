@@ -16,7 +16,7 @@ from tests_e2e.emulators.loopback import LoopbackServer
 from tests_e2e.emulators.oidc import CLIENT_ID, CLIENT_SECRET, Bend, HostileProvider, Person, run_friendly_provider
 
 pytestmark = pytest.mark.django_db
-CONSENT = {"name": "Ann", "institution": "", "consent": "on"}
+CONSENT = {"name": "Ann", "institution": "", "terms": "on", "consent": "on"}
 
 
 @pytest.fixture

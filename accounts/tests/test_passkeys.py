@@ -10,13 +10,14 @@ from accounts.models import User
 from accounts.security import fresh, passkeys, second_factor
 from accounts.tests.authenticator import Authenticator
 from accounts.tests.conftest import sent_mails
-from accounts.tests.test_second_factor import ASK, SET_UP, sign_in, turn_on
+from accounts.tests.test_second_factor import ASK, SET_UP, code_of, sign_in, turn_on
 
 pytestmark = pytest.mark.django_db
-BEGIN, ADD, QUESTION = (
+BEGIN, ADD, QUESTION, REMOVE_APP = (
     "/accounts/security/passkeys/begin/",
     "/accounts/security/passkeys/",
     "/accounts/security/second-factor/passkey/",
+    "/accounts/security/second-factor/app/remove/",
 )
 
 
@@ -168,6 +169,19 @@ def test_an_app_and_a_passkey_stand_side_by_side(client: Client, user: User, dev
     user.refresh_from_db()
     assert user.second_factor is not None, "the app is left"
     assert is_in(client)
+
+
+def test_a_lost_phone_s_app_is_removed_and_the_passkey_stays(client: Client, user: User, device: Authenticator):
+    turn_on(client, user)
+    add(client, device)
+    assert client.post(REMOVE_APP).headers["Location"] == "/accounts/security/"
+    user.refresh_from_db()
+    assert not second_factor.has_app(user)
+    assert user.second_factor is not None, "the passkey is left"
+    assert client.post(REMOVE_APP).status_code == 404
+    client.get(SET_UP)
+    client.post(SET_UP, {"code": code_of(user)})
+    assert second_factor.has_app(user), "the app of the new phone"
 
 
 def test_with_the_last_device_the_factor_is_off(client: Client, enrolled: User):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import registration
 from accounts.models import Consent, Invitation, Registration, User
 from accounts.tests.conftest import PASSWORD, link_in, sent_mails
+from accounts.tests.people import sign_in_staff
 
 pytestmark = pytest.mark.django_db
 FORM = {
@@ -17,6 +18,7 @@ FORM = {
     "email": "Rosalind@Example.org",
     "institution": "King's",
     "password": PASSWORD,
+    "terms": "on",
     "consent": "on",
 }
 
@@ -133,6 +135,7 @@ def test_two_registrations_of_one_address_make_one_account(client: Client):
         ({"password": "1234567890"}, "too common"),
         ({"email": "nowhere"}, "valid email"),
         ({"consent": ""}, "Without your agreement"),
+        ({"terms": ""}, "no account without the terms"),
         ({"name": ""}, "required"),
     ],
 )
@@ -149,6 +152,16 @@ def test_a_closed_service_takes_no_registration(client: Client, settings):
     settings.SIGNUP = "closed"
     assert sign_up(client).status_code == 403
     assert not Registration.objects.exists()
+
+
+def test_who_is_invited_gets_a_mail_with_the_way_in(client: Client, admin: User):
+    sign_in_staff(client, admin)
+    assert client.post("/admin/accounts/invitation/add/", {"email": "rosalind@example.org"}).status_code == 302
+    (message,) = sent_mails()
+    assert (message.to, message.subject) == (["rosalind@example.org"], "You are invited to GAS")
+    assert link_in(message) == "/accounts/sign-up/"
+    client.post(f"/admin/accounts/invitation/{Invitation.objects.get().pk}/change/", {"email": "other@example.org"})
+    assert len(sent_mails()) == 1
 
 
 def test_by_invitation_only_invited_addresses_get_a_link_and_the_page_does_not_tell(client: Client, settings):

@@ -5,6 +5,7 @@ import threading
 from time import time
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client, RequestFactory
 from django_otp.oath import TOTP
@@ -12,7 +13,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import RecoveryCode, User
 from accounts.security import fresh, second_factor
-from accounts.tests.conftest import PASSWORD
+from accounts.tests.conftest import PASSWORD, sent_mails
+from gas.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 SET_UP = "/accounts/security/second-factor/set-up/"
@@ -130,6 +132,27 @@ def test_new_recovery_codes_end_the_old_ones(client: Client, user: User):
     sign_in(other, user)
     other.post(ASK, {"code": old[0]})
     assert other.get("/jobs/").status_code == 302
+
+
+def test_the_way_on_from_the_codes_is_where_the_user_was_going(client: Client, user: User):
+    sign_in(client, user)
+    client.get(SET_UP)
+    page = client.post(f"{SET_UP}?next=/accounts/plan/", {"code": code_of(user)}).content.decode()
+    assert '<a class="button main" href="/accounts/plan/">I have kept them</a>' in page
+
+
+def test_an_operator_turns_it_off_with_a_reason_and_the_user_is_told(client: Client, user: User):
+    turn_on(client, user)
+    for arguments in (["nobody@example.org", "lost"], [user.email, " "]):
+        with pytest.raises(CommandError):
+            call_command("second_factor_off", *arguments)
+    call_command("second_factor_off", user.email.upper(), "lost the phone, called by telephone")
+    user.refresh_from_db()
+    assert user.second_factor is None
+    assert sent_mails()[-1].subject == "The second factor of your GAS account is off"
+    noted = AuditEntry.objects.get(action="second_factor.off_by_operator")
+    assert noted.detail == {"reason": "lost the phone, called by telephone"}
+    assert client.get("/jobs/").status_code == 200
 
 
 def test_another_factor_sends_all_sessions_through_it_again(client: Client, user: User):

@@ -8,8 +8,9 @@ import pytest
 from accounts import plans
 from accounts.models import Plan, PlanCode
 from annotations import storage, submission, sweep, transitions
+from annotations.allowance import allowance_of
 from annotations.areas import area
-from annotations.models import Job, JobEvent, JobStatus, Upload, UploadStatus
+from annotations.models import DeletedJob, Job, JobEvent, JobStatus, Upload, UploadStatus
 from annotations.submission import RefusedError
 from annotations.tests.conftest import VCF, finished, put_upload
 from annotations.tests.test_transitions import in_parallel
@@ -202,6 +203,17 @@ def test_the_jobs_of_a_day_are_enforced(user, make_job):
     Job.objects.filter(pk=yesterday.pk).update(submitted_at=from_now(timedelta(hours=-25)))
     submit(user, put_upload(user))
     assert refusal(submit, user, put_upload(user)) == "too_many_jobs_today"
+
+
+def test_deleting_a_job_gives_nothing_of_the_day_back(user):
+    limit(max_jobs_per_day=1)
+    submission.delete_job(user, submit(user, put_upload(user)))
+    assert allowance_of(user).jobs_today == 1
+    assert refusal(submit, user, put_upload(user)) == "too_many_jobs_today"
+    DeletedJob.objects.update(submitted_at=from_now(timedelta(hours=-25)))
+    assert submit(user, put_upload(user)).status == JobStatus.PENDING
+    submission.forget_deleted()
+    assert not DeletedJob.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

@@ -29,7 +29,8 @@ def sign_up(screen: Screen) -> str:
     page.get_by_label("Name").fill("Eve Example")
     page.get_by_label("E-mail").fill(address)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label(re.compile("I agree")).check()
+    for words in ("I agree", "I consent"):
+        page.get_by_label(re.compile(words)).check()
     page.get_by_role("button", name="Make the account").click()
     expect(page).to_have_url(re.compile("/sign-up/done/"))
     link = re.search(r"https?://\S+/accounts/confirm/\S+", screen.mail_to(address))

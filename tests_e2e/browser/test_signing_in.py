@@ -85,7 +85,8 @@ def test_somebody_signs_up_by_globus_and_comes_back_by_it(window: Window) -> Non
     expect(page).to_have_url(f"{window.site.url}/accounts/with/welcome/")
     expect(page.get_by_text(strict_oidc.EMAIL)).to_be_visible()
     expect(page.locator("[name=name]")).to_have_value("Ann Example")
-    page.get_by_label("I agree").check()
+    for words in ("I agree", "I consent"):
+        page.get_by_label(words).check()
     page.locator("main form button").click()
     expect(page).to_have_url(f"{window.site.url}/jobs/new")
     window.sign_out()

@@ -34,7 +34,7 @@ from accounts.models import Consent, Erasure, User
 from accounts.security import second_factor, tokens
 from accounts.takeout import work as takeouts
 from accounts.tests.billing import broken
-from annotations import transitions
+from annotations import submission, transitions
 from annotations.models import Job, JobEvent, OutputKind, Result, Upload
 from annotations.tests.conftest import put_upload, take
 from archival import by_hand
@@ -97,6 +97,7 @@ def leaver(word: str, double, make_job, make_result: MakeResult) -> User:
     make_due(going)
     assert cold.begin_archiving_due(going.pk, "LOCAL")
     make_result(user, contents)
+    submission.delete_job(user, make_job(user))
     Upload.objects.update(file_name=f"{word}.vcf")
     Job.objects.update(name=word, failure_detail={"line": word}, options={"note": word})
     JobEvent.objects.update(detail={"file": word})
