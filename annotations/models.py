@@ -7,6 +7,7 @@ Statuses are written by `annotations.transitions` only; a result's storage colum
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -153,6 +154,9 @@ class Job(models.Model):
     def is_final(self) -> bool:
         """The job has ended and will not change its status again."""
         return self.status in FINAL_STATUSES
+
+
+COUNTED_FOR = timedelta(days=1)  # how long a job counts in what a plan allows within a day
 
 
 class DeletedJob(models.Model):

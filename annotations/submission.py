@@ -23,13 +23,12 @@ from accounts import plans
 from accounts.models import User
 from annotations import choices, preflights, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
-from annotations.models import OPEN_STATUSES, DeletedJob, Job, Output, Upload, UploadStatus
+from annotations.models import COUNTED_FOR, OPEN_STATUSES, DeletedJob, Job, Output, Upload, UploadStatus
 from gas import outbox, pausing
 from gas.clock import from_now
 
 DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
 TRANSFER_TIME = timedelta(hours=24)  # for an upload that began while its link was good
-DAY = timedelta(days=1)
 MAX_OPEN_UPLOADS = 100  # announced or received, without a job
 SHOWN_UPLOADS = 10
 
@@ -402,13 +401,8 @@ def open_jobs(owner: User) -> int:
 
 def jobs_of_a_day(owner: User) -> int:
     """How many jobs a user has submitted within 24 hours, those that were deleted since too."""
-    day = Q(submitted_at__gt=from_now(-DAY))
+    day = Q(submitted_at__gt=from_now(-COUNTED_FOR))
     return sum(model.objects.filter(day, owner=owner).count() for model in (Job, DeletedJob))
-
-
-def forget_deleted() -> None:
-    """Jobs that were deleted count no more when their day is over."""
-    DeletedJob.objects.filter(submitted_at__lte=from_now(-DAY)).delete()
 
 
 def _go_on() -> None:

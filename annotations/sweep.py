@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
 
-from annotations import storage, submission, transitions
+from annotations import storage, transitions
 from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
-from annotations.models import Job, JobStatus, OrphanScan, Upload, UploadStatus
+from annotations.models import COUNTED_FOR, DeletedJob, Job, JobStatus, OrphanScan, Upload, UploadStatus
 from annotations.sharing import granting
 from gas import doorbell, queues
+from gas.clock import from_now
 from gas.sweeping import turn
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run() -> None:
         ring_for_waiting_jobs(mine)
         transitions.expire_due_uploads()
         granting.forget_ended()
-        submission.forget_deleted()
+        DeletedJob.objects.filter(submitted_at__lte=from_now(-COUNTED_FOR)).delete()
         files.tidy()
         try:
             delete_expired_uploads(mine)

@@ -212,7 +212,7 @@ def test_deleting_a_job_gives_nothing_of_the_day_back(user):
     assert refusal(submit, user, put_upload(user)) == "too_many_jobs_today"
     DeletedJob.objects.update(submitted_at=from_now(timedelta(hours=-25)))
     assert submit(user, put_upload(user)).status == JobStatus.PENDING
-    submission.forget_deleted()
+    sweep.run()
     assert not DeletedJob.objects.exists()
 
 
