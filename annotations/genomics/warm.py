@@ -13,6 +13,7 @@ from typing import Final
 from annotations.genomics.pipeline import annotate
 from annotations.genomics.reference.build import BuildInputs, build_reference
 from annotations.genomics.request import Request
+from annotations.genomics.vcf.preflight import preflight
 
 _SEQUENCE: Final = "ACGTTGCAAC" * 40
 _GENES: Final = "\n".join(
@@ -71,7 +72,7 @@ def _write_sources(folder: Path) -> list[tuple[str, Path]]:
 
 
 def warm() -> None:
-    """Build, annotate, throw away."""
+    """Build, annotate, look at a file, throw away."""
     with tempfile.TemporaryDirectory(prefix="gas-warm-") as name:
         folder = Path(name)
         (folder / "sequence.fa").write_text(f">1\n{_SEQUENCE}\n", encoding="ascii")
@@ -95,3 +96,4 @@ def warm() -> None:
                 fills_ids=True,
             )
         )
+        preflight(folder / "input.vcf", folder)

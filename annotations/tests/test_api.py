@@ -268,6 +268,7 @@ def doubtful(*header: str) -> bytes:
         (b"BAM\x01" + bytes(100), "not_vcf", "This is not a VCF but a BAM file"),
         (VCF.replace(b"NC_045512.2", b"chr7"), "unknown_contigs", "the file has only chr7"),
     ],
+    ids=["bam", "contigs"],
 )
 def test_a_file_that_cannot_be_annotated_is_refused_whatever_is_confirmed(
     content, code, words, program: Program, virus_reference: str

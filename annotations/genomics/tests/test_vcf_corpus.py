@@ -11,6 +11,7 @@ from annotations.genomics.errors import AnnotationError
 from annotations.genomics.pipeline import annotate
 from annotations.genomics.request import Request
 from annotations.genomics.tests.made import BENCH, build_sequence, unpack_gzip
+from annotations.genomics.vcf.preflight import Verdict, preflight
 
 CORPUS = BENCH / "hts-specs-vcf"
 FILES = sorted(CORPUS.rglob("*.vcf")) if CORPUS.is_dir() else []
@@ -57,6 +58,15 @@ def outcome(path: Path, reference: Path, folder: Path) -> str:
     for file in folder.iterdir():
         file.unlink()
     return "annotated"
+
+
+def test_each_file_is_looked_at_and_judged_in_one_sentence_before_a_job(reference: Path) -> None:
+    for path in FILES:
+        found = preflight(path, reference.parent)
+        assert (found.verdict is Verdict.OK) == (found.sentence == ""), path
+        if found.verdict is Verdict.REFUSE:
+            assert found.sentence.strip().endswith("."), path
+            assert "\n" not in found.sentence, path
 
 
 def test_valid_files_are_annotated_or_not_on_this_reference(reference: Path, tmp_path: Path) -> None:

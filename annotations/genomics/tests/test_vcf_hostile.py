@@ -53,6 +53,40 @@ def run(path: Path, references: Path, folder: Path) -> tuple[int, str, float, in
     return int(code), done.stderr, float(cpu), int(memory)
 
 
+LOOKS = """
+import json, os, sys
+from pathlib import Path
+from annotations.genomics.vcf.preflight import preflight
+for path in sys.argv[2:]:
+    child = os.fork()
+    if not child:
+        found = preflight(Path(path), Path(sys.argv[1]))
+        print(json.dumps([Path(path).name, found.verdict.value, found.code, found.sentence]), flush=True)
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]), flush=True)
+"""
+# A process of its own for each file; what they import is imported once.
+
+
+def test_the_look_before_a_job_takes_no_longer_and_no_more_for_any_of_them(references: Path, tmp_path: Path) -> None:
+    for name, (_, write) in HOSTILE.items():
+        write(tmp_path / name)
+    command = [sys.executable, "-c", LOOKS, str(references), *(str(tmp_path / name) for name in HOSTILE)]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.stderr == ""
+    assert len(lines) == 2 * len(HOSTILE)
+    for (name, verdict, code, sentence), (status, cpu, memory) in zip(lines[::2], lines[1::2], strict=True):
+        assert (status, verdict) == (0, "refuse"), (name, sentence)  # for the first fault seen, which may be another
+        assert code, name
+        assert sentence.endswith("."), name
+        assert sentence.isprintable(), name
+        assert cpu < CPU_SECONDS, name
+        assert memory < MEMORY_KB, name
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_soon_and_in_little_memory(name: str, references: Path, tmp_path: Path) -> None:
     expected, write = HOSTILE[name]

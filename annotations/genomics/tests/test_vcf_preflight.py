@@ -55,6 +55,16 @@ def test_a_wrong_assembly_is_refused_and_the_right_one_is_named(references: Path
     assert "choose the reference right" in found.sentence
 
 
+def test_a_file_of_which_nothing_would_be_annotated_is_asked_with_the_reasons(references: Path, tmp_path: Path) -> None:
+    blocks = [f"1\t{pos}\t.\t{BASES[pos - 1]}\t<NON_REF>\t.\t.\tEND={pos + 9}" for pos in range(100, 900, 10)]
+    absent = [f"7\t{pos}\t.\tA\tC\t.\t.\t." for pos in range(1, 21)]
+    found = preflight(write(tmp_path, [*blocks, *absent]), references)
+    assert (found.verdict, found.code) == (Verdict.ASK, "nothing_to_annotate")
+    assert "80%: a gVCF block" in found.sentence
+    assert "20%: the reference has no contig" in found.sentence
+    assert preflight(write(tmp_path, [*blocks, *absent, *snvs()[:1]]), references).verdict is Verdict.OK
+
+
 def test_a_handful_of_disagreeing_records_is_asked_not_refused(references: Path, tmp_path: Path) -> None:
     found = preflight(write(tmp_path, snvs()[:12]), references, chosen="other")
     assert (found.verdict, found.code) == (Verdict.ASK, "wrong_assembly")

@@ -110,7 +110,9 @@ def unknown_contigs(chosen: Reference, names: Sequence[str], hint: str, hint_lin
     if hint and hint != chosen.assembly:
         sentence += f" and is on the assembly {hint} ({hint_line[:60]}): {_advice(hint, chosen.assembly)}"
     else:
-        sentence += " (a name counts only where the length agrees): choose a reference that holds them."
+        sentence += (
+            " (a name counts only where the length agrees): choose a reference that holds them, or have one installed."
+        )
     return AnnotationError("unknown_contigs", sentence, field="CHROM", value=names[0] if names else None)
 
 

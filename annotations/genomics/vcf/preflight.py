@@ -113,6 +113,28 @@ def _read_start(reader: VcfReader) -> tuple[list[Chunk], bool]:
     return chunks, True
 
 
+class _Seen:
+    """What the records of all parts are, part after part: those of a small file can be a million."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.skips = np.zeros(len(Skip), np.int64)
+        self.names: dict[bytes, None] = {}
+        self.order = RecordOrder(DEFAULT_LIMITS)
+        self.is_gvcf = False
+        self.structural = False
+
+    def follow(self, records: Records) -> None:
+        """Raises position_flood."""
+        self.order.follow(records)
+        self.records += len(records)
+        self.skips += np.bincount(records.skip, minlength=len(Skip))
+        self.names |= dict.fromkeys(records.names)
+        alts = _alts(records)
+        self.is_gvcf |= b"<NON_REF>" in alts or b"<*>" in alts
+        self.structural |= bool(re.search(rb"<(DEL|DUP|INV|INS|CNV)[:>]|[\[\]]", alts))
+
+
 class _Look:
     """One look at a file."""
 
@@ -149,24 +171,22 @@ class _Look:
         places = list(_places_of(chunks, header))
         concordances = compare_installed(places, header.contig_lengths, self._references)
         reference = self._pick_reference(concordances)
-        parsed = [records for chunk in chunks for records in [_parse(chunk, header, reference)]]
-        read = sum(len(records) for records in parsed)
+        seen = _Seen()
+        for chunk in chunks:
+            seen.follow(_parse(chunk, header, reference))
+        read, skips = seen.records, seen.skips
         unpacked = sum(len(chunk.data) for chunk in chunks)
         estimated = read if found.is_complete else int(found.bytes / max(share * unpacked / max(read, 1), 1e-9))
-        skips = sum(
-            (np.bincount(records.skip, minlength=len(Skip)) for records in parsed), np.zeros(len(Skip), np.int64)
-        )
-        names = tuple(dict.fromkeys(name.decode() for records in parsed for name in records.names))
-        alts = b"\n".join(_alts(records) for records in parsed)
+        names = tuple(name.decode() for name in seen.names)
         found = replace(
             found,
             reference=reference.name,
             concordances=concordances,
             contigs=(names or header.contig_names)[:_SHOWN_CONTIGS],
             naming=naming_style(names or header.contig_names),
-            is_sorted=_is_sorted(parsed),
-            is_gvcf=b"<NON_REF>" in alts or b"<*>" in alts,
-            structural=bool(re.search(rb"<(DEL|DUP|INV|INS|CNV)[:>]|[\[\]]", alts)),
+            is_sorted=seen.order.is_sorted,
+            is_gvcf=seen.is_gvcf,
+            structural=seen.structural,
             records_read=read,
             estimated_records=estimated,
             estimated_seconds=round(_START_SECONDS + estimated / _PER_SECOND, 1),
@@ -174,7 +194,10 @@ class _Look:
                 SKIP_REASONS[skip].code: round(int(skips[skip]) / read, 4) for skip in SKIP_REASONS if skips[skip]
             },
         )
-        return _conclude(found, header, reference, read == 0 or skips[Skip.UNKNOWN_CONTIG] < read)
+        if read and skips[Skip.UNKNOWN_CONTIG] == read:
+            error = unknown_contigs(reference, found.contigs, header.assembly_hint, header.hint_line)
+            return replace(found, verdict=Verdict.REFUSE, code=error.code, sentence=error.message)
+        return _conclude(found, header, reference, read == 0 or skips[Skip.NONE] > 0)
 
     def _pick_reference(self, concordances: Sequence[Concordance]) -> Reference:
         name = self._chosen or (concordances[0].reference if concordances else "")
@@ -183,11 +206,8 @@ class _Look:
         return load_reference(self._references / name)
 
 
-def _conclude(found: Preflight, header: Header, reference: Reference, is_on_reference: bool) -> Preflight:
-    """The verdict, from what was found."""
-    if not is_on_reference:
-        error = unknown_contigs(reference, found.contigs, header.assembly_hint, header.hint_line)
-        return replace(found, verdict=Verdict.REFUSE, code=error.code, sentence=error.message)
+def _conclude(found: Preflight, header: Header, reference: Reference, is_worth_it: bool) -> Preflight:
+    """The verdict on a file that lies on the reference, from what was found. is_worth_it: a record can be annotated."""
     own = next(one for one in found.concordances if one.reference == reference.name)
     if own.compared and not own.is_proof and own.agreed < own.compared:
         mismatch = wrong_assembly(reference, header.assembly_hint, header.hint_line, found.concordances)
@@ -202,6 +222,14 @@ def _conclude(found: Preflight, header: Header, reference: Reference, is_on_refe
             f"{describe([own])}; confirm that {reference.name} is the right reference."
         )
         return replace(found, verdict=Verdict.ASK, code="header_disagrees", sentence=sentence)
+    if not is_worth_it:
+        reasons = ", ".join(
+            f"{share:.0%}: {reason.reason}"
+            for reason in SKIP_REASONS.values()
+            if (share := found.skipped.get(reason.code, 0.0))
+        )
+        sentence = f"None of the records looked at would be annotated ({reasons}): confirm that this is the right file."
+        return replace(found, verdict=Verdict.ASK, code="nothing_to_annotate", sentence=sentence)
     absent = found.skipped.get(SKIP_REASONS[Skip.UNKNOWN_CONTIG].code, 0.0)
     if absent > _FEW:
         sentence = (
@@ -241,13 +269,6 @@ def _alts(records: Records) -> bytes:
         records.text[records.fields[i, ALT] : records.fields[i, ALT + 1] - 1].tobytes()
         for i in range(0, len(records), max(len(records) // 500, 1))
     )
-
-
-def _is_sorted(parsed: Sequence[Records]) -> bool:
-    order = RecordOrder(DEFAULT_LIMITS)
-    for records in parsed:
-        order.follow(records)
-    return order.is_sorted
 
 
 def naming_style(names: Sequence[str]) -> str:
