@@ -5,17 +5,18 @@ Nothing here writes a row by itself, and no page costs more when there are milli
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils.functional import cached_property
+from django.utils.translation import ngettext
 
 from annotations import failures, references, story, timeline, transitions
 from annotations.models import Job, Upload
@@ -39,14 +40,15 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic when
 class OwnedAdmin(ReadOnlyAdmin):
     """A list of owned rows that is searched by id or by the owner's address."""
 
+    owner_path = "owner"  # from the row to the user
     paginator = BoundedPaginator
-    list_select_related = ("owner",)
+    list_select_related: ClassVar[Any] = ("owner",)
     search_fields = ("id",)  # shows the field; see get_search_results
     search_help_text = "An id, or the beginning of the owner's e-mail address."
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
-    ) -> tuple[QuerySet[Job], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         """Only what an index answers."""
         term = search_term.strip()
         if not term:
@@ -54,7 +56,7 @@ class OwnedAdmin(ReadOnlyAdmin):
         try:
             return queryset.filter(pk=UUID(term)), False
         except ValueError:
-            return queryset.filter(Q(owner__email__istartswith=term)), False
+            return queryset.filter(**{f"{self.owner_path}__email__istartswith": term}), False
 
 
 @admin.register(Job)
@@ -97,13 +99,13 @@ class JobAdmin(OwnedAdmin):
     def requeue(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Running jobs go back to the queue; their workers are fenced off."""
         jobs = [job_id for job_id in _chosen(queryset) if transitions.requeue(job_id)]
-        self._tell(request, "requeue job", jobs, "running jobs were put back in the queue")
+        self._tell(request, "requeue job", jobs, "running job was|running jobs were", "put back in the queue")
 
     @admin.action(description="Cancel", permissions=["requeue"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Open jobs end; a running annotator stops within seconds."""
         jobs = [job_id for job_id in _chosen(queryset) if transitions.cancel(job_id, by="staff")]
-        self._tell(request, "cancel job", jobs, "open jobs were cancelled")
+        self._tell(request, "cancel job", jobs, "open job was|open jobs were", "cancelled")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
         """The page of references beside the list."""
@@ -124,11 +126,13 @@ class JobAdmin(OwnedAdmin):
         """Who may change jobs may act on them, though nobody edits their columns here."""
         return bool(request.user.has_perm("annotations.change_job"))
 
-    def _tell(self, request: HttpRequest, action: str, jobs: list[UUID], what: str) -> None:
+    def _tell(self, request: HttpRequest, action: str, jobs: list[UUID], which: str, what: str) -> None:
+        """which: for one and for several, with a bar between."""
         actor = request.user if request.user.is_authenticated else None
         for job_id in jobs:
             audit.record(action, actor, f"job:{job_id}")
-        self.message_user(request, f"{len(jobs)} {what}.")
+        one, several = which.split("|")
+        self.message_user(request, f"{len(jobs)} {ngettext(one, several, len(jobs))} {what}.")
 
 
 def _chosen(queryset: QuerySet[Job]) -> list[UUID]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import ngettext
 
 from accounts.access import signed_in
-from annotations.admin import BoundedPaginator
+from annotations.admin import BoundedPaginator, OwnedAdmin
 from annotations.models import Result
 from archival import by_hand, costs
 from archival.ledger import MINIMUM_DAYS
@@ -25,16 +24,14 @@ OWNERS_SHOWN = 50
 
 
 @admin.register(StoredResult)
-class StoredResultAdmin(ReadOnlyAdmin):
+class StoredResultAdmin(OwnedAdmin):
     """Where results are; their owners' names, not their content."""
 
     list_display = ("job_name", "owner", "storage", "archive_due_at", "archived_at", "restore_expected_at", "trouble")
     list_filter = ("storage",)
     list_select_related = ("job__owner", "custody")
     ordering = ("-job__submitted_at", "job__id")
-    paginator = BoundedPaginator
-    search_fields = ("job__id",)  # shows the field; see get_search_results
-    search_help_text = "A job's id, or the beginning of the owner's e-mail address."
+    owner_path = "job__owner"
     actions = ("archive", "ask_back")
     change_list_template = "archival/admin/results.html"
 
@@ -54,29 +51,17 @@ class StoredResultAdmin(ReadOnlyAdmin):
         custody = getattr(result, "custody", None)
         return custody.last_error if custody else ""
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StoredResult], search_term: str
-    ) -> tuple[QuerySet[StoredResult], bool]:
-        """Only what an index answers."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=UUID(term)), False
-        except ValueError:
-            return queryset.filter(Q(job__owner__email__istartswith=term)), False
-
     @admin.action(description="Archive now", permissions=["move"])
     def archive(self, request: HttpRequest, queryset: QuerySet[StoredResult]) -> None:
         """Hot results go to the cold store."""
         moved = sum(by_hand.archive(result, by=signed_in(request)) for result in _chosen(queryset))
-        self.message_user(request, f"{moved} results go to the archive.")
+        self.message_user(request, f"{moved} {ngettext('result goes', 'results go', moved)} to the archive.")
 
     @admin.action(description="Ask back from the archive", permissions=["move"])
     def ask_back(self, request: HttpRequest, queryset: QuerySet[StoredResult]) -> None:
         """Cold results come back."""
         moved = sum(by_hand.ask_back(result, by=signed_in(request)) for result in _chosen(queryset))
-        self.message_user(request, f"{moved} results were asked back.")
+        self.message_user(request, f"{moved} {ngettext('result was', 'results were', moved)} asked back.")
 
     def has_move_permission(self, request: HttpRequest) -> bool:
         """Who may change results may move them, though nobody edits their columns here."""

@@ -18,9 +18,13 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template import loader
+from django.utils.cache import patch_vary_headers
 
 from gas import queues, registry
 from gas.clock import database_now
+from gas.context import site
 from gas.models import SweepRun
 
 PROBE_SECONDS = 3.0
@@ -36,15 +40,50 @@ def healthz(_: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-def readyz(_: HttpRequest) -> JsonResponse:
-    """200 or 503, with a sentence for each part that is not well."""
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 or 503, with a sentence for each part that is not well: JSON for probes, a page for browsers."""
     needed = {"database": probe_database, "storage": probe_storage}
     failed = {name: sentence for name, probe in needed.items() if (sentence := _ask(name, probe))}
     degraded = {} if "database" in failed else late_sweeps()
     if broker := _ask("broker", probe_broker):
         degraded["broker"] = broker
     state = "failed" if failed else "degraded" if degraded else "ready"
-    return JsonResponse({"state": state, "failed": failed, "degraded": degraded}, status=503 if failed else 200)
+    status = 503 if failed else 200
+    # Probes send */* or nothing, and the first one named here is for them.
+    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+        response: HttpResponse = _status_page(request, state, failed | degraded, status)
+    else:
+        response = JsonResponse({"state": state, "failed": failed, "degraded": degraded}, status=status)
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+WORDS = {
+    "ready": ("All is well", "Pages and jobs work."),
+    "degraded": (
+        "Working, with delays",
+        "Pages, files and results are there. Jobs, mails or the archive may take longer than usual; nothing is lost.",
+    ),
+    "failed": (
+        "Not working just now",
+        "Your files and results are safe, but cannot be shown at the moment. Try again in a few minutes.",
+    ),
+}
+
+
+def _status_page(request: HttpRequest, state: str, trouble: dict[str, str], status: int) -> HttpResponse:
+    """The same for people; where the database is away, without anything that would ask it."""
+    heading, sentence = WORDS[state]
+    parts = [
+        {"name": name.capitalize(), "trouble": trouble.get(name, "")} for name in ("database", "storage", "broker")
+    ]
+    late = [{"name": name.capitalize(), "trouble": said} for name, said in trouble.items() if name.startswith("sweep ")]
+    parts += late or [{"name": "Sweeps", "trouble": ""}]
+    is_readable = "database" not in trouble
+    context = {"heading": heading, "sentence": sentence, "parts": parts, "is_readable": is_readable}
+    if is_readable:
+        return render(request, "status.html", context, status=status)
+    return HttpResponse(loader.render_to_string("status.html", context | site(request)), status=status)
 
 
 def _ask(name: str, probe: Callable[[], None]) -> str:

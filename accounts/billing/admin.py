@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import stripe
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,27 +11,9 @@ from accounts.billing import client
 from accounts.billing.models import BillingAccount, StripeEvent
 from accounts.billing.sync import ContendedError, sync
 from gas import audit
+from gas.admin import ReadOnlyAdmin
 
 MOST_AT_ONCE = 20
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
-    """Rows that only the service writes."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """The service makes them."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The service changes them."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The service deletes them."""
-        return False
 
 
 @admin.register(BillingAccount)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from accounts.billing.admin import ReadOnlyAdmin
 from accounts.erasure.models import Erasure
+from gas.admin import ReadOnlyAdmin
 
 
 @admin.register(Erasure)

@@ -68,7 +68,7 @@ def test_drain_gives_up_when_its_time_is_over_and_keeps_draining(claim, capsys, 
     with pytest.raises(SystemExit):
         call_command("drain", "--timeout=0")
     said = capsys.readouterr()
-    assert "1 jobs still run." in said.out
+    assert "1 job still runs." in said.out
     assert "Time is up" in said.err
     assert pausing.state().draining_since is not None
 

@@ -35,6 +35,35 @@ def test_a_service_with_everything_is_ready(rf):
     assert answer(rf) == (200, {"state": "ready", "failed": {}, "degraded": {}})
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_person_reads_a_page_where_a_probe_reads_json(client):
+    SweepRun.objects.filter(name="outbox").update(finished_at=database_now() - timedelta(hours=1))
+    page = client.get("/readyz", headers=BROWSER)
+
+    assert page["Content-Type"].startswith("text/html")
+    assert page["Vary"].startswith("Accept")
+    assert "Working, with delays" in page.text
+    assert "<dt>Sweep outbox</dt>" in page.text
+    assert "last finished 3600 s ago" in page.text
+    for probe in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
+        assert client.get("/readyz", headers=probe).json()["state"] == "degraded"
+
+
+def test_the_page_asks_no_database_that_is_away(client, monkeypatch, django_assert_num_queries):
+    def away():
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(health, "probe_database", away)
+    with django_assert_num_queries(0):
+        page = client.get("/readyz", headers=BROWSER)
+
+    assert page.status_code == 503
+    assert "Not working just now" in page.text
+    assert "OperationalError" in page.text
+
+
 def test_without_its_database_it_is_not_ready(rf, monkeypatch):
     def away():
         raise OperationalError("connection refused")

@@ -3,7 +3,8 @@
 python -m tests_e2e.browser.screenshots http://localhost:8000 E-MAIL PASSWORD FOLDER
 
 The account should have a job in each state. A page that can be scrolled sideways, or that the
-browser complains of, is named, and makes the exit code 1.
+browser complains of, is named, and makes the exit code 1. With --staff-session, the cookie of a member of
+the staff who has passed the second factor, the admin's pages too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ SIGNED_OUT = {
     "password-reset": "/accounts/password/reset/",
     "terms": "/accounts/terms/",
     "privacy": "/accounts/privacy/",
+    "status": "/readyz",
 }
 SIGNED_IN = {
     "jobs": "/jobs/",
@@ -37,6 +39,28 @@ SIGNED_IN = {
     "my-data": "/accounts/data/",
     "delete-account": "/accounts/delete/",
 }
+STAFF = {
+    "admin-start": "/admin/",
+    "admin-jobs": "/admin/annotations/job/",
+    "admin-uploads": "/admin/annotations/upload/",
+    "admin-references": "/admin/annotations/job/references/",
+    "admin-results": "/admin/archival/storedresult/",
+    "admin-costs": "/admin/archival/storedresult/costs/",
+    "admin-recalls": "/admin/archival/recall/",
+    "admin-users": "/admin/accounts/user/",
+    "admin-erasures": "/admin/accounts/erasure/",
+    "admin-billing": "/admin/accounts/billingaccount/",
+    "admin-pause": "/admin/gas/servicestate/1/change/",
+    "admin-incidents": "/admin/gas/incident/",
+    "admin-outbox": "/admin/gas/outboxmessage/",
+    "admin-sweeps": "/admin/gas/sweeprun/",
+    "admin-audit": "/admin/gas/auditentry/",
+}
+STAFF_FIRST = {  # the page behind the first row of a list
+    "admin-job": "/admin/annotations/job/",
+    "admin-user": "/admin/accounts/user/",
+    "admin-incident": "/admin/gas/incident/",
+}
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 
 
@@ -47,6 +71,7 @@ def main() -> int:
     parser.add_argument("email")
     parser.add_argument("password")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--staff-session", default="")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -85,6 +110,11 @@ def _walk(browser: Browser, given: argparse.Namespace, width: int, scheme: str) 
     page.click("form[novalidate] button")
     for name, path in {**SIGNED_IN, **_jobs(page, given.url)}.items():
         take(name, path)
+    if given.staff_session:
+        context.clear_cookies()
+        context.add_cookies([{"name": "sessionid", "value": given.staff_session, "url": given.url}])
+        for name, path in {**STAFF, **_first_rows(page, given.url)}.items():
+            take(name, path)
     context.close()
     return said
 
@@ -97,6 +127,17 @@ def _jobs(page: Page, url: str) -> dict[str, str]:
         link = page.query_selector("a.cover")
         if link is not None:
             found[f"job-{state}"] = str(link.get_attribute("href"))
+    return found
+
+
+def _first_rows(page: Page, url: str) -> dict[str, str]:
+    """The page of each list's first row, where it has one."""
+    found = {}
+    for name, path in STAFF_FIRST.items():
+        page.goto(url + path)
+        link = page.query_selector("#result_list tbody th a")
+        if link is not None:
+            found[name] = str(link.get_attribute("href"))
     return found
 
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             running = Job.objects.filter(status=JobStatus.RUNNING).count()
             quiet = 0 if running else quiet + 1
             if running and running != said:
-                self.stdout.write(f"{running} jobs still run.")
+                self.stdout.write(f"{running} {'job still runs' if running == 1 else 'jobs still run'}.")
                 said = running
             if running and monotonic() > ends:
                 self.stderr.write("Time is up. Stop the workers: each gives its job back, and that costs no try.")
@@ -41,4 +41,4 @@ class Command(BaseCommand):
             if quiet < 2:
                 Event().wait(LOOK_SECONDS)
         waiting = Job.objects.filter(status=JobStatus.PENDING).count()
-        self.stdout.write(f"No job runs; {waiting} wait for `resume`.")
+        self.stdout.write(f"No job runs; {waiting} {'waits' if waiting == 1 else 'wait'} for `resume`.")
