@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header
 from urllib3.exceptions import HTTPError
 
 from annotations.areas import CHUNK, Check, ObjectChangedError, PostForm, StorageAwayError, Stored
+from gas.buckets import delete_versions
 
 CONTENT_TYPE = "application/octet-stream"
 PAUSES_SECONDS = (1, 2, 4)  # between tries of a transfer that broke off; single requests are retried by botocore
@@ -177,14 +178,6 @@ class S3Area:
             "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
         }
         return {names[parameter]: value for parameter, value in self._encryption.items()}
-
-
-def delete_versions(client: Any, *, Bucket: str, Key: str) -> None:  # noqa: N803 - S3's own names
-    """Delete all versions and delete markers of exactly this key; in a plain bucket, the object."""
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=Bucket, Prefix=Key):
-        for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            if entry["Key"] == Key:
-                client.delete_object(Bucket=Bucket, Key=Key, VersionId=entry["VersionId"])
 
 
 @contextmanager

@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from annotations.areas import StorageAwayError
-from annotations.s3_area import delete_versions
 from archival.models import Tier
 from archival.stores import TEMPORARY_DAYS, Held, NotReadableError, NotThereError, Stage, TierRefusedError
+from gas.buckets import delete_versions
 
 LARGEST_COPY = 5 * 1000**3  # CopyObject's limit is 5 GB
 PART_BYTES = 64 << 20

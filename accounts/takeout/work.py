@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from accounts.takeout.models import TakeOut, TakeOutStatus
 from gas import clock, outbox, registry
+from gas.buckets import delete_versions, delete_versions_below
 from gas.faults import fault
 from gas.models import OutboxMessage
 
@@ -62,7 +63,7 @@ def pack(message: OutboxMessage) -> None:
         write_zip(wanted.user, file)
         size_bytes = file.tell()
         file.seek(0)
-        area().delete(wanted.storage_key)
+        _delete_file(wanted.storage_key)
         area().save(wanted.storage_key, File(file))
     fault("takeout_stored")
     with transaction.atomic():
@@ -97,10 +98,14 @@ def expire() -> None:
 def erase(user: AbstractBaseUser) -> None:
     """Delete all packs of a user, those too whose rows are gone already."""
     TakeOut.objects.filter(user_id=user.pk).delete()
-    for name in stored_names(user.pk):
-        area().delete(f"{user.pk}/{name}")
-    if settings.STORAGE == "file":
-        area().delete(str(user.pk))  # the empty folder; a bucket has none
+    store: Any = area()
+    if isinstance(store, FileSystemStorage):
+        for name in stored_names(user.pk):
+            store.delete(f"{user.pk}/{name}")
+        store.delete(str(user.pk))  # the empty folder
+    else:
+        prefix = f"{store.location}/{user.pk}/"
+        delete_versions_below(store.connection.meta.client, Bucket=store.bucket_name, Prefix=prefix)
 
 
 def stored_names(user_id: UUID) -> list[str]:
@@ -112,5 +117,14 @@ def stored_names(user_id: UUID) -> list[str]:
 
 
 def _delete(one: TakeOut) -> None:
-    area().delete(one.storage_key)
+    _delete_file(one.storage_key)
     one.delete()
+
+
+def _delete_file(key: str) -> None:
+    store: Any = area()
+    if isinstance(store, FileSystemStorage):
+        store.delete(key)
+    else:
+        client, name = store.connection.meta.client, f"{store.location}/{key}"
+        delete_versions(client, Bucket=store.bucket_name, Key=name)

@@ -132,6 +132,44 @@ def test_every_bend_is_refused(bend: Bend, client: Client, provider: HostileProv
     assert b"Signing in with Institute did not work" in client.get(response.headers["Location"]).content
 
 
+@pytest.mark.parametrize(("seconds", "target"), [(25, "/accounts/with/welcome/"), (60, "/accounts/sign-in/")])
+def test_a_provider_s_clock_may_be_half_a_minute_ahead(
+    seconds: int, target: str, client: Client, provider: HostileProvider
+):
+    provider.clock_ahead_seconds = seconds
+    assert go(client).headers["Location"] == target
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "scope"),
+    [
+        ("globus", "Globus", "openid profile email"),
+        ("orcid", "Orcid", "openid"),
+        ("google", "Google", "openid profile email"),
+    ],
+)
+def test_each_provider_is_an_identity_of_its_own_name(
+    name: str, backend: str, scope: str, client: Client, provider: HostileProvider, settings
+):
+    settings.AUTHENTICATION_BACKENDS = [
+        *settings.AUTHENTICATION_BACKENDS,
+        f"accounts.identities.backends.{backend}",
+    ]
+    for ending in ("OIDC_ENDPOINT", "KEY", "SECRET"):
+        setattr(settings, f"SOCIAL_AUTH_{name.upper()}_{ending}", getattr(settings, f"SOCIAL_AUTH_OIDC_{ending}"))
+    if name == "orcid":  # it gives no address
+        provider.person = Person(email="", email_verified=False)
+    assert go(client, name).headers["Location"] == "/accounts/with/welcome/"
+    assert provider.authorizations[-1]["scope"] == scope
+    asks = b'name="email"' in client.get("/accounts/with/welcome/").content
+    assert asks == (name == "orcid")
+    client.post("/accounts/with/welcome/", CONSENT | {"email": "ann@example.org"})
+    if name == "orcid":
+        client.post(link_in(sent_mails()[0]))
+    kept = UserSocialAuth.objects.get()
+    assert (kept.provider, kept.uid, kept.user.email) == (name, "person-1", "ann@example.org")
+
+
 def test_a_code_works_once(client: Client, provider: HostileProvider):
     back = way_back(client)
     client.get(back)

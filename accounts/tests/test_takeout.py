@@ -7,6 +7,7 @@ import json
 import zipfile
 from datetime import timedelta
 
+import boto3
 import pytest
 from django.core.files.storage import storages
 from django.test import Client
@@ -19,9 +20,11 @@ from accounts.models import TakeOut, User
 from accounts.security import tokens
 from accounts.takeout import work
 from accounts.tests.conftest import link_in, sent_mails
-from gas import registry
+from gas import outbox, registry
 from gas.clock import from_now
 from gas.models import AuditEntry, OutboxMessage
+from tests_e2e.emulators.aws import CREDENTIALS, REGION
+from tests_e2e.emulators.loopback import run_module
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +117,37 @@ def test_packing_again_after_a_crash_leaves_one_file(user, own_folder):
     assert work.stored_names(user.pk) == [f"{one.pk}.zip"]
     size = (own_folder / str(user.pk) / f"{one.pk}.zip").stat().st_size
     assert TakeOut.objects.get().size_bytes == size
+
+
+def test_in_a_bucket_that_keeps_versions_no_version_of_a_pack_is_left(user, make_user, settings, monkeypatch):
+    with run_module("tests_e2e.emulators.aws") as address:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        s3 = boto3.client("s3", region_name=REGION)
+        s3.create_bucket(Bucket="packs")
+        s3.put_bucket_versioning(Bucket="packs", VersioningConfiguration={"Status": "Enabled"})
+        options = {"bucket_name": "packs", "region_name": REGION, "location": "takeouts"}
+        backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        settings.STORAGES = {**settings.STORAGES, "takeouts": backend}
+        storages.__dict__["_storages"].clear()
+
+        def versions() -> list[str]:
+            listed = s3.list_object_versions(Bucket="packs")
+            return [entry["Key"] for entry in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))]
+
+        other = work.request_takeout(make_user())
+        old = work.request_takeout(user)
+        outbox.sweep()
+        assert len(versions()) == 2
+        TakeOut.objects.filter(pk=old.pk).update(expires_at=from_now(timedelta(seconds=-1)))
+        work.expire()
+        assert versions() == [f"takeouts/{other.storage_key}"]
+        latest = work.request_takeout(user)
+        outbox.sweep()
+        s3.delete_object(Bucket="packs", Key=f"takeouts/{latest.storage_key}")  # a marker, as another program leaves
+        work.erase(user)
+        assert versions() == [f"takeouts/{other.storage_key}"]
 
 
 def test_a_stranger_and_a_pack_that_is_not_ready_are_404(web, user, make_user):

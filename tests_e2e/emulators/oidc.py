@@ -90,12 +90,13 @@ class Grant:
 class HostileProvider:
     """The provider as a WSGI application; serve it with LoopbackServer.
 
-    ``person`` signs in next, with ``bend``. ``requests`` are the methods and
+    ``person`` signs in next, with ``bend``, by a clock that may go wrong. ``requests`` are the methods and
     paths asked for, ``authorizations`` the parameters of each sign-in begun.
     """
 
     person: Person = field(default_factory=Person)
     bend: Bend = Bend.NOTHING
+    clock_ahead_seconds: int = 0
     requests: list[str] = field(default_factory=list)
     authorizations: list[dict[str, str]] = field(default_factory=list)
     _grants: dict[str, Grant] = field(default_factory=dict)
@@ -177,7 +178,7 @@ class HostileProvider:
         return _json(claims)
 
     def _id_token(self, issuer: str, grant: Grant, access_token: str) -> str:
-        now = int(time.time())
+        now = int(time.time()) + self.clock_ahead_seconds
         claims = {
             **grant.person.claims(),
             "iss": issuer,
