@@ -25,6 +25,7 @@ class AnnotationsConfig(AppConfig):
             "overview",
             "own_sources.checking",
             "sharing.mails",
+            "webhooks.deliveries",
         ):
             import_module(f"annotations.{module}")
         registry.sweep("annotations", "annotations.sweep")

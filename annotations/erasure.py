@@ -11,7 +11,17 @@ from accounts.addresses.work import ever_of
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import files
-from annotations.models import DeletedJob, Job, OwnSource, SavedFilter, Share, Upload, VariantNote
+from annotations.models import (
+    DeletedJob,
+    Job,
+    Notice,
+    OwnSource,
+    SavedFilter,
+    Share,
+    Upload,
+    VariantNote,
+    Webhook,
+)
 from annotations.submission import DELETE_RESULTS
 from gas import registry
 from gas.models import OutboxMessage
@@ -35,6 +45,8 @@ def erase(user: AbstractBaseUser) -> None:
     """
     with transaction.atomic():
         Share.objects.filter(Q(recipient_id=user.pk) | Q(email__in=ever_of(user))).delete()
+        Notice.objects.filter(user_id=user.pk).delete()
+        Webhook.objects.filter(user_id=user.pk).delete()
         VariantNote.objects.filter(author_id=user.pk).delete()
         SavedFilter.objects.filter(owner_id=user.pk).delete()
         Job.objects.filter(owner_id=user.pk).delete()

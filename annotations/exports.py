@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from annotations.models import Job, JobEvent, Output, OwnSource, SavedFilter, Share, ShareOpening, Upload, VariantNote
+from annotations.models import (
+    Job,
+    JobEvent,
+    Notice,
+    Output,
+    OwnSource,
+    SavedFilter,
+    Share,
+    ShareOpening,
+    Upload,
+    VariantNote,
+    Webhook,
+)
 from gas import registry
 
 if TYPE_CHECKING:
@@ -80,6 +92,19 @@ def variant_notes(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
     """One record a variant that the user gave a star or a note."""
     columns = ("job_id", "contig", "pos", "ref", "alt", "is_starred", "text", "changed_at")
     return _streamed(VariantNote.objects.filter(author_id=user.pk).order_by("pk").values(*columns))
+
+
+@registry.exporter("notices")
+def notices(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a thing that the user was told in the pages."""
+    columns = ("kind", "job_id", "detail", "at", "read_at")
+    return _streamed(Notice.objects.filter(user_id=user.pk).order_by("at").values(*columns))
+
+
+@registry.exporter("webhooks")
+def webhooks(user: AbstractBaseUser) -> Iterable[dict[str, Any]]:
+    """One record a webhook, without its secret."""
+    return _streamed(Webhook.objects.filter(user_id=user.pk).order_by("created_at").values("id", "url", "created_at"))
 
 
 @registry.exporter("shares")

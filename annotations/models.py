@@ -318,6 +318,19 @@ class OrphanScan(models.Model):
 # The models of the app's own packages: Django finds an app's models by importing this module.
 from annotations.explorer.models import Export, SavedFilter  # noqa: E402
 from annotations.notes.models import VariantNote  # noqa: E402
+from annotations.notices.models import Notice, NoticeKind  # noqa: E402
 from annotations.sharing.models import Share, ShareOpening  # noqa: E402
+from annotations.webhooks.models import Delivery, DeliveryStatus, Webhook  # noqa: E402
 
-__all__ = ["Export", "SavedFilter", "Share", "ShareOpening", "VariantNote"]
+__all__ = [
+    "Delivery",
+    "DeliveryStatus",
+    "Export",
+    "Notice",
+    "NoticeKind",
+    "SavedFilter",
+    "Share",
+    "ShareOpening",
+    "VariantNote",
+    "Webhook",
+]

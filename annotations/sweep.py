@@ -15,7 +15,9 @@ from annotations import storage, transitions
 from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
 from annotations.models import COUNTED_FOR, DeletedJob, Job, JobStatus, OrphanScan, Upload, UploadStatus
+from annotations.notices import telling
 from annotations.sharing import granting
+from annotations.webhooks import deliveries
 from gas import doorbell, queues
 from gas.clock import from_now
 from gas.sweeping import turn
@@ -41,6 +43,8 @@ def run() -> None:
         transitions.expire_due_uploads()
         granting.forget_ended()
         DeletedJob.objects.filter(submitted_at__lte=from_now(-COUNTED_FOR)).delete()
+        telling.forget_old()
+        deliveries.forget_old()
         files.tidy()
         try:
             delete_expired_uploads(mine)

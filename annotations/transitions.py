@@ -28,12 +28,14 @@ from annotations.models import (
     Job,
     JobEvent,
     JobStatus,
+    NoticeKind,
     Output,
     OwnSource,
     Result,
     Upload,
     UploadStatus,
 )
+from annotations.notices.telling import tell
 from gas import doorbell, logs, outbox, pausing
 from gas.clock import database_now, from_now
 
@@ -189,7 +191,7 @@ def complete(claim: Claim, finished: Finished) -> bool:
             for output in finished.outputs
         )
         _tell(claim.job_id, "completed", claim.attempt, records=finished.records_total)
-        _promise_mail(claim.job_id)
+        _promise_news(claim.job_id)
     return True
 
 
@@ -202,7 +204,7 @@ def fail(claim: Claim, code: str, detail: dict[str, Any], **seen: str) -> bool:
         if not _end(_fence(claim), JobStatus.RUNNING, JobStatus.FAILED, failure_code=code, failure_detail=detail):
             return _ended_by(claim, JobStatus.FAILED)
         _tell(claim.job_id, "failed", claim.attempt, code=code, **seen)
-        _promise_mail(claim.job_id)
+        _promise_news(claim.job_id)
     return True
 
 
@@ -267,7 +269,7 @@ def _put_back(
             why = {"failure_code": code, "failure_detail": detail | {"attempts": job.attempt}}
             _end(Q(pk=job.pk), JobStatus.RUNNING, JobStatus.FAILED, crashes=crashes, **why)
             _tell(job.pk, "failed", job.attempt, code=code)
-            _promise_mail(job.pk)
+            _promise_news(job.pk)
         else:
             due_at = from_now(timedelta() if is_orderly else pause_before_next(job.attempt))
             _move(Q(pk=job.pk), JobStatus.RUNNING, JobStatus.PENDING, lease_until=None, crashes=crashes, due_at=due_at)
@@ -349,5 +351,8 @@ def _tell(job_id: UUID, kind: str, attempt: int, **detail: Any) -> None:
     JobEvent.objects.create(job_id=job_id, at=Now(), kind=kind, attempt=attempt, detail=detail)
 
 
-def _promise_mail(job_id: UUID) -> None:
+def _promise_news(job_id: UUID) -> None:
+    owner_id, status = Job.objects.values_list("owner", "status").get(pk=job_id)
+    kind = NoticeKind.JOB_COMPLETED if status == JobStatus.COMPLETED else NoticeKind.JOB_FAILED
+    tell(owner_id, kind, str(job_id), job_id)
     outbox.promise(JOB_ENDED, f"{JOB_ENDED}:{job_id}", {"job": str(job_id)})

@@ -8,11 +8,13 @@ from annotations import uploads, views
 from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
 from annotations.notes import views as notes
+from annotations.notices import views as notices
 from annotations.own_sources import views as own_sources
 from annotations.pictures import views as pictures
 from annotations.report import views as report
 from annotations.sharing import views as sharing
 from annotations.variants import views as variants
+from annotations.webhooks import views as webhooks
 
 app_name = "annotations"
 
@@ -49,6 +51,13 @@ urlpatterns = [
     path("sources/", own_sources.sources, name="sources"),
     path("sources/<uuid:source_id>/delete", own_sources.source_delete, name="source_delete"),
     path("sources/<uuid:source_id>/file", own_sources.source_file, name="source_file"),
+    path("news/", notices.notices, name="notices"),
+    path("news/read", notices.notices_read, name="notices_read"),
+    path("news/<uuid:notice_id>", notices.notice, name="notice"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<uuid:webhook_id>/test", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<uuid:webhook_id>/on", webhooks.webhook_on, name="webhook_on"),
+    path("webhooks/<uuid:webhook_id>/delete", webhooks.webhook_delete, name="webhook_delete"),
     path("uploads/", uploads.upload_create, name="upload_create"),
     path("uploads/<uuid:upload_id>/", views.upload, name="upload"),
     path("uploads/<uuid:upload_id>/discard", views.upload_discard, name="upload_discard"),

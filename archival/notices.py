@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
-from annotations.models import Result, StorageState
+from annotations.models import NoticeKind, Result, StorageState
+from annotations.notices.telling import tell
 from archival.models import NoticeDay
 from gas import outbox
 from gas.clock import database_now
@@ -39,9 +40,12 @@ def promise_for_tomorrow() -> None:
     if NoticeDay.objects.filter(day=tomorrow).exists():
         return
     with transaction.atomic():
-        owners = User.objects.filter(jobs__result__in=due_on(tomorrow)).values_list("pk", flat=True).distinct()
+        owners = User.objects.filter(jobs__result__in=due_on(tomorrow)).values_list("pk", flat=True)
+        counted = owners.annotate(number=Count("jobs")).values_list("pk", "number")
         send_at = datetime.combine(today, SENT_AT)
-        for owner_id in owners.iterator(chunk_size=1000):
+        for owner_id, number in counted.iterator(chunk_size=1000):
+            day = tomorrow.isoformat()
+            tell(owner_id, NoticeKind.GOING_COLD, f"{owner_id}:{day}", day=day, results=number)
             payload = {"user": str(owner_id), "day": tomorrow.isoformat()}
             outbox.promise(GOING_COLD, f"{GOING_COLD}:{owner_id}:{tomorrow}", payload, due_at=send_at)
         NoticeDay.objects.bulk_create([NoticeDay(day=tomorrow, noticed_at=Now())], ignore_conflicts=True)

@@ -11,7 +11,8 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Now
 
 from accounts.models import User
-from annotations.models import COLD_KINDS, Output
+from annotations.models import COLD_KINDS, NoticeKind, Output
+from annotations.notices.telling import tell
 from archival.models import Recall, RecallCause, Tier
 from archival.transitions import begin_restoring
 from gas import outbox
@@ -82,6 +83,8 @@ def finish_if_complete(recall_id: UUID) -> bool:
             return False
         if Recall.objects.filter(pk=recall_id, results_back__gt=0).exists():
             outbox.promise(ALL_BACK, f"{ALL_BACK}:{recall_id}", {"recall": str(recall_id)})
+            owner_id, number = Recall.objects.values_list("owner", "results_back").get(pk=recall_id)
+            tell(owner_id, NoticeKind.RESTORED, str(recall_id), results=number)
     return True
 
 

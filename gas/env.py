@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,6 +121,15 @@ def words(name: str, default: Sequence[str], meaning: str) -> list[str]:
         lambda raw: [word.strip() for word in raw.split(",") if word.strip()],
         shown=",".join(default),
     )
+
+
+def networks(name: str, meaning: str) -> list[IPv4Network | IPv6Network]:
+    """A list of IP networks, separated by commas; empty unless it is set."""
+
+    def parse(raw: str) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(word.strip()) for word in raw.split(",") if word.strip()]
+
+    return _read(name, "a list of networks separated by commas", [], meaning, parse, shown="")
 
 
 def prices(name: str, known: Mapping[str, float], meaning: str) -> dict[str, float]:

@@ -253,6 +253,10 @@ REGISTRATION_HOURS = env.integer(
 API_CALLS_PER_MINUTE = env.integer(
     "GAS_API_CALLS_PER_MINUTE", 300, "Calls a token may make within a minute.", minimum=1
 )
+WEBHOOK_NETWORKS = env.networks(
+    "GAS_WEBHOOK_NETWORKS",
+    "Networks that users' webhooks may reach besides public addresses by https, also by plain http: 10.1.0.0/16.",
+)
 TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
 SIGNUP = env.choice(
     "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."

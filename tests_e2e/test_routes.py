@@ -21,7 +21,19 @@ from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
 from accounts.tests.people import BACKEND, sign_in_staff
-from annotations.models import Job, JobStatus, Output, OwnSource, Result, SavedFilter, Share, Upload, UploadStatus
+from annotations.models import (
+    Job,
+    JobStatus,
+    Notice,
+    Output,
+    OwnSource,
+    Result,
+    SavedFilter,
+    Share,
+    Upload,
+    UploadStatus,
+    Webhook,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +73,9 @@ SIGNED_IN = {
     "annotations:upload_create",
     "annotations:sources",
     "annotations:shared_jobs",
+    "annotations:notices",
+    "annotations:notices_read",
+    "annotations:webhooks",
     "annotations:reference_sequence",
     "annotations:reference_index",
     "annotations:reference_aliases",
@@ -109,7 +124,18 @@ PROGRAMS = {
     "api:cancel",
     "api:file",
 }
-OBJECTS = {"job_id", "upload_id", "sign_in_id", "token_id", "identity_id", "takeout_id", "passkey_id", "source_id"}
+OBJECTS = {
+    "job_id",
+    "upload_id",
+    "sign_in_id",
+    "token_id",
+    "identity_id",
+    "takeout_id",
+    "passkey_id",
+    "source_id",
+    "notice_id",
+    "webhook_id",
+}
 CSRF_EXEMPT = {"accounts:billing_webhook"} | PROGRAMS  # no cookie counts there
 
 
@@ -206,6 +232,8 @@ def belongings(owner: User) -> dict[str, Any]:
         "allele": 0,
         "filter_id": SavedFilter.objects.create(owner=owner, name="a", query="impact=HIGH").pk,
         "export_id": uuid4(),
+        "notice_id": Notice.objects.create(user=owner, kind="job.completed", key="a", job=job, at=now).pk,
+        "webhook_id": Webhook.objects.create(user=owner, url="https://lab.example.org/", created_at=now).pk,
         "share_id": Share.objects.create(
             job=job, digest="0" * 64, created_at=now, expires_at=now + timedelta(days=1)
         ).pk,

@@ -6,9 +6,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from accounts.models import User, with_address
+from annotations.notices.models import NoticeKind
+from annotations.notices.telling import tell
 from annotations.sharing.granting import SHARED, live, shown_name
 from gas import registry
 from gas.models import OutboxMessage
@@ -20,6 +24,10 @@ def tell_recipient(message: OutboxMessage) -> None:
     share = live().select_related("job__owner").filter(pk=message.payload["share"]).exclude(email="").first()
     if share is None:
         return
+    reader = User.objects.filter(with_address(share.email), email_confirmed_at__isnull=False, is_active=True).first()
+    if reader is not None:
+        with transaction.atomic():
+            tell(reader.pk, NoticeKind.SHARED, str(share.pk), share.job_id)
     name = " ".join(shown_name(share.job.owner).split())
     context = {
         "name": name,

@@ -90,7 +90,7 @@ def test_a_result_of_another_attempt_is_found(done):
 
 def test_a_mail_too_many_or_too_few_is_found(done):
     OutboxMessage.objects.filter(kind=transitions.JOB_ENDED).update(dedupe_key="other")
-    transitions._promise_mail(done.pk)
+    transitions._promise_news(done.pk)
     assert len(broken(invariants.one_mail_at_the_end)) == 1
     OutboxMessage.objects.all().delete()
     assert len(broken(invariants.one_mail_at_the_end)) == 1

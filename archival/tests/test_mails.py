@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 
 from accounts.models import Plan, PlanCode
-from annotations.models import Result
+from annotations.models import Notice, NoticeKind, Result
 from archival import follow_plan, notices, recalls, sweep
 from archival.models import NoticeDay
 from archival.tests.conftest import be_impatient, go_cold, let_time_pass, mails_promised, set_plan
@@ -39,6 +39,8 @@ def test_one_mail_the_day_before_for_all_jobs_of_that_day(user, make_user, make_
     promised = mails_promised(notices.GOING_COLD)
     assert {message.payload["user"] for message in promised} == {str(user.pk), str(other.pk)}
     assert len(promised) == 2
+    told = Notice.objects.filter(kind=NoticeKind.GOING_COLD)
+    assert {(notice.user_id, notice.detail["results"]) for notice in told} == {(user.pk, 3), (other.pk, 1)}
     mine = next(message for message in promised if message.payload["user"] == str(user.pk))
     assert mine.due_at.date() == database_now().date()
     send(mine)

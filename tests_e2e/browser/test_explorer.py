@@ -1,4 +1,4 @@
-"""The table of variants in a real browser: look, filter, open a row, keep the filter, download what is left."""
+"""The table of variants in a real browser: look, filter, open a row, keep, star, download; and through a share."""
 
 from __future__ import annotations
 
@@ -47,3 +47,36 @@ def test_from_all_variants_to_the_few_that_matter(screen: Screen, tmp_path: Path
     page.get_by_role("link", name="All variants").click()
     page.get_by_role("link", name="Grave").click()
     expect(page.locator(".found b")).to_have_text(str(number))
+    page.evaluate("document.body.dataset.same = 'yes'")
+    page.locator(".star button").first.click()
+    expect(page.locator(".star button").first).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("document.body.dataset.same") == "yes"  # the page was not loaded anew
+    page.goto(page.url.partition("?")[0] + "?starred=on")
+    expect(page.locator("table.variants > tbody")).to_have_count(1)
+
+
+def test_a_result_is_seen_through_a_link_by_a_browser_that_is_not_signed_in_until_it_is_revoked(screen: Screen) -> None:
+    page = screen.page
+    sign_in(screen)
+    send(screen, SAMPLE.name, SAMPLE.read_bytes())
+    expect(page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
+    job = page.url
+    page.get_by_text("Share by a link").click()
+    page.get_by_role("button", name="Make a link").click()
+    link = page.locator("#link").inner_text()
+    elsewhere = page.context.browser.new_context(locale="en-GB")  # type: ignore[union-attr]
+    reader = elsewhere.new_page()
+    reader.goto(link)
+    expect(reader).to_have_url(job)
+    expect(reader.get_by_text("shares this result with you")).to_be_visible()
+    reader.get_by_role("link", name="Look at the variants").click()
+    expect(reader.locator("table.variants tbody")).not_to_have_count(0)
+    expect(reader.locator(".star")).to_have_count(0)
+    page.goto(job)
+    expect(page.locator("#sharing")).to_contain_text("Opened 1 time")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.locator("#sharing")).to_contain_text("Revoked")
+    for address in (reader.url, link):
+        reader.goto(address)
+        expect(reader.locator("main")).to_contain_text("was revoked")
+    elsewhere.close()

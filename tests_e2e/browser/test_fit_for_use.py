@@ -11,10 +11,15 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.tests.people import BACKEND
 from annotations import transitions
-from annotations.models import Job, Result, StorageState
-from annotations.tests.conftest import MakeJob, _own_storage, make_job, make_user, take, virus_reference  # noqa: F401
+from annotations.models import DeliveryStatus, Job, NoticeKind, Result, StorageState, Webhook
+from annotations.notes import keeping
+from annotations.notices.telling import tell
+from annotations.sharing import granting
+from annotations.tests.conftest import MakeJob, MakeUser, _own_storage, make_job, make_user, take, virus_reference  # noqa: F401
 from annotations.tests.people import MakeDone, browser, make_done, person, virus_files, virus_job  # noqa: F401
+from annotations.webhooks import deliveries
 from tests_e2e.browser.look import Order, look
 
 # ruff: noqa: F811 - fixtures are named as the arguments they fill
@@ -41,6 +46,9 @@ SIGNED_IN = {
     "profile": "/accounts/profile/",
     "plan": "/accounts/plan/",
     "security": "/accounts/security/",
+    "shared with nobody": "/jobs/shared",
+    "no news": "/news/",
+    "no webhook": "/webhooks/",
     "no such page": "/jobs/00000000-0000-0000-0000-000000000000/",
 }
 
@@ -96,10 +104,46 @@ def test_every_state_of_a_job_and_of_its_result(
         "table without variants": f"{done}explore/?gene=NOSUCH",
         "variant": f"{done}variants/1/",
         "symbolic variant": f"{done}variants/2/",
+        "starred variants": f"{done}explore/?starred=on",
         "variant of an archived result": f"{addresses['archived']}variants/0/",
     }
     wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser)))
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS[:2])
+def test_news_and_a_result_that_is_shared_as_its_owner_and_as_its_readers_see_it(
+    live_server: Any, browser: Client, virus_job: Job, person: User, make_user: MakeUser, scheme: str, width: int
+) -> None:
+    reader, nobody, at = Client(), Client(), f"/jobs/{virus_job.pk}/"
+    known = make_user(email_confirmed_at=timezone.now())
+    reader.force_login(known, backend=BACKEND)
+    link = granting.make_link(person, virus_job, granting.Terms(needs_sign_in=False))[1]
+    granting.invite(person, virus_job, known.email, granting.Terms(allows_downloads=True))
+    granting.invite(person, virus_job, f"{'long' * 15}@{'example' * 8}.org", granting.Terms())
+    nobody.get(f"/shared/{link}/")
+    reader.get(at)
+    _tell(person, virus_job)
+    star = keeping.Allele("NC_045512.2", 23403, "A", "G")
+    keeping.set_star(person, virus_job, star, is_starred=True)
+    keeping.write_text(person, virus_job, star, "Seen before")
+    pages = {"job": at, "table": f"{at}explore/", "variant": f"{at}variants/1/"}
+    news = {"news": "/news/", "webhooks": "/webhooks/"}
+    wrong = look(Order(live_server.url, {**pages, **news}, scheme, width, _cookies(browser)))
+    wrong += look(Order(live_server.url, {**pages, "ended": "/shared/x/"}, scheme, width, _cookies(nobody)))
+    wrong += look(Order(live_server.url, {"list": "/jobs/shared", "job": at}, scheme, width, _cookies(reader)))
+    assert not wrong, "\n".join(wrong)
+
+
+def _tell(person: User, job: Job) -> None:
+    """News of each kind, and a webhook whose events went each way."""
+    webhook = deliveries.make(person, f"https://lab.example.org/{'long' * 40}")
+    off = deliveries.make(person, "https://lab.example.org/")
+    for number, kind in enumerate(NoticeKind):
+        tell(person.pk, kind, f"some {number}", job.pk, results=number, day="2026-11-25")
+    for kind, status in zip(NoticeKind, DeliveryStatus, strict=False):
+        webhook.deliveries.filter(kind=kind).update(status=status, answer="answered 200", tries=1)
+    Webhook.objects.filter(pk=off.pk).update(disabled_at=off.created_at)
 
 
 def test_a_report_is_readable_by_everybody(browser: Client, virus_job: Job, tmp_path: Path) -> None:
