@@ -108,7 +108,7 @@ def in_pairs(trio: Trio) -> str:
         WITH candidates AS (
           SELECT allele, {_is(trio.mother, _ANY)} AS of_mother,
             unnest(list_append(string_split(coalesce(other_genes, ''), ','), coalesce(gene_symbol, gene_id))) AS gene
-          FROM alleles JOIN genotypes ON of_allele = allele WHERE {fits("compound", trio)} AND ({OTHERS})),
+          FROM alleles POSITIONAL JOIN genotypes WHERE {fits("compound", trio)} AND ({OTHERS})),
         genes_hit AS (
           SELECT gene FROM candidates WHERE gene <> '' GROUP BY gene HAVING bool_or(of_mother) AND NOT bool_and(of_mother))
         SELECT allele FROM candidates WHERE gene IN (FROM genes_hit))"""  # noqa: S608, E501

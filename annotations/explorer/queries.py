@@ -78,7 +78,7 @@ def page(tables: Cursor, columns: Mapping[str, str], where: Condition, order: Or
     filtered = both([where, behind])
     # First which ones, by the few columns that decide, then all columns of those few.
     keys = (
-        f"SELECT rowid AS place, allele, {sort} AS sort_key FROM alleles "  # noqa: S608
+        f"SELECT alleles.rowid AS place, allele, {sort} AS sort_key FROM {filtered.source} "  # noqa: S608
         f"WHERE {filtered.sql} ORDER BY {ordering} LIMIT {PAGE_SIZE + 1}"
     )
     found = tables.all(keys, [*bound, *filtered.parameters])
@@ -132,7 +132,7 @@ _guard = Lock()
 
 def count(tables: Cursor, where: Condition) -> int:
     """How many alleles there are."""
-    found = _remember(tables, f"SELECT count(*) AS n FROM alleles WHERE {where.sql}", where)  # noqa: S608
+    found = _remember(tables, f"SELECT count(*) AS n FROM {where.source} WHERE {where.sql}", where)  # noqa: S608
     return int(found[0]["n"])
 
 
@@ -156,7 +156,7 @@ def _grouped(tables: Cursor, names: list[str], where: Condition) -> dict[str, li
     sets = ", ".join(f"({column})" for column in columns)
     marks = ", ".join(f"grouping({column}) AS g{number}" for number, column in enumerate(columns))
     sql = (
-        f"SELECT {', '.join(columns)}, {marks}, count(*) AS n FROM alleles WHERE {where.sql} "  # noqa: S608
+        f"SELECT {', '.join(columns)}, {marks}, count(*) AS n FROM {where.source} WHERE {where.sql} "  # noqa: S608
         f"GROUP BY GROUPING SETS ({sets}) ORDER BY n DESC, {', '.join(columns)}"
     )
     found: dict[str, list[tuple[str, int]]] = {name: [] for name in names}

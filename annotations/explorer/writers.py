@@ -97,8 +97,9 @@ def write_vcf(question: Question, given: BinaryIO, target: Path, hear: Hear, sai
     said: the filter, for a line of the header. Raises NotInVcfError.
     """
     # Both are in the file's order, so one walk over both is enough.
-    sql = f"SELECT line, contig, pos, ref, alt FROM alleles WHERE {question.where.sql} ORDER BY allele_row"  # noqa: S608
-    parts = walk(question.tables, sql, question.where, ROWS_AT_ONCE)
+    where = question.where
+    sql = f"SELECT line, contig, pos, ref, alt FROM {where.source} WHERE {where.sql} ORDER BY allele_row"  # noqa: S608
+    parts = walk(question.tables, sql, where, ROWS_AT_ONCE)
     alleles = (allele for part in parts for allele in part)
     with ThreadPoolExecutor(1) as executor, target.open("wb") as stream, gzip.open(given) as lines:
         packed = PackedStream(stream, executor)
@@ -146,10 +147,10 @@ def _is_of(allele: tuple[Any, ...], contig: bytes, pos: bytes, ref: bytes, alts:
 def _sql(question: Question, names: list[str]) -> str:
     sort, _ = sort_sql(question.order, question.known)
     if question.order == Order():  # the file's own, without sorting it
-        return f"SELECT {', '.join(_shown(question, names))} FROM alleles WHERE {question.where.sql}"  # noqa: S608
+        return f"SELECT {', '.join(_shown(question, names))} FROM {question.where.source} WHERE {question.where.sql}"  # noqa: S608
     direction = "DESC" if question.order.is_descending else "ASC"
     return (
-        f"SELECT {', '.join(_shown(question, names))} FROM alleles WHERE {question.where.sql} "  # noqa: S608
+        f"SELECT {', '.join(_shown(question, names))} FROM {question.where.source} WHERE {question.where.sql} "  # noqa: S608
         f"ORDER BY {sort} {direction} NULLS LAST, allele"
     )
 

@@ -85,7 +85,7 @@ def chosen_variants(job: Job, filters: Filters) -> dict[str, Any]:
         known = tables.columns()
         where = both(conditions_of(filters.values, tables, known).values())
         # S608: `where` is made by conditions_of, with its values bound.
-        sql = f"SELECT * FROM alleles WHERE {where.sql} ORDER BY allele LIMIT {MAX_VARIANTS}"  # noqa: S608
+        sql = f"SELECT alleles.* FROM {where.source} WHERE {where.sql} ORDER BY allele LIMIT {MAX_VARIANTS}"  # noqa: S608
         return {
             "variants": tables.all(sql, where.parameters),
             "number": queries.count(tables, where),
@@ -104,7 +104,7 @@ def marked_variants(job: Job, author: User) -> dict[str, Any]:
     alleles = tuple(keeping.Allele(note.contig, note.pos, note.ref, note.alt) for note in notes.values())
     where = one_of_alleles(alleles)
     with database.opened(job.result) as tables:
-        sql = f"SELECT * FROM alleles WHERE {where.sql} ORDER BY allele"  # noqa: S608 - fixed text, values bound
+        sql = f"SELECT alleles.* FROM {where.source} WHERE {where.sql} ORDER BY allele"  # noqa: S608 - fixed text, values bound
         rows = tables.all(sql, where.parameters)
     marked = [(row, notes[keeping.allele_of(row).digest]) for row in rows]
     return {"marked": marked, "marked_by": author.name or "their author"}
