@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from annotations import uploads, views
+from annotations.comparison import views as comparison
 from annotations.explorer import urls as explorer
 from annotations.genome_browser import views as genome_browser
 from annotations.notes import views as notes
@@ -47,6 +48,8 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/variants/<int:allele>/star", notes.star, name="variant_star"),
     path("jobs/<uuid:job_id>/variants/<int:allele>/note", notes.note, name="variant_note"),
     path("jobs/<uuid:job_id>/report", report.report, name="report"),
+    path("jobs/<uuid:job_id>/compare/", comparison.compare, name="compare"),
+    path("jobs/<uuid:job_id>/compare/file", comparison.compare_file, name="compare_file"),
     *explorer.urlpatterns,
     path("sources/", own_sources.sources, name="sources"),
     path("sources/<uuid:source_id>/delete", own_sources.source_delete, name="source_delete"),

@@ -8,7 +8,7 @@ interrupted; more requests than memory allows wait for their turn.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from annotations.areas import area
 from annotations.explorer import files
 from annotations.explorer.files import Tables
 from annotations.models import Result
+
+Beside = Mapping[str, tuple[Path, str]]
+"""By the name of a view: the file and the table that it shows."""
 
 AT_ONCE = 3
 MAX_ATTACHED = 64
@@ -103,8 +106,14 @@ def opened(result: Result, seconds: float | None = None, *, genotypes: bool = Fa
 
 
 @contextmanager
-def opened_files(tables: Tables, seconds: float | None = None, *, genotypes: bool = False) -> Iterator[Cursor]:
-    """A cursor on files below the folders that the settings name. Raises BusyError."""
+def opened_files(
+    tables: Tables, seconds: float | None = None, *, genotypes: bool = False, beside: Beside | None = None
+) -> Iterator[Cursor]:
+    """A cursor on files below the folders that the settings name; `beside`: more views, of what is in other files.
+
+    Raises BusyError.
+    """
+    views = {name: (tables.genotypes, name) for name in ("genotypes", "samples")} if genotypes else {}
     if not _turns.acquire(timeout=WAIT_SECONDS):
         raise BusyError
     try:
@@ -112,10 +121,8 @@ def opened_files(tables: Tables, seconds: float | None = None, *, genotypes: boo
             # The paths are made by us of ids and digits; these statements take no parameters.
             cursor.execute(f'USE "{_attached(tables.alleles)}"')
             cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
-            if genotypes:
-                beside = _attached(tables.genotypes)
-                cursor.execute(f'CREATE TEMP VIEW genotypes AS FROM "{beside}".genotypes')
-                cursor.execute(f'CREATE TEMP VIEW samples AS FROM "{beside}".samples')
+            for name, (path, table) in (views | dict(beside or {})).items():
+                cursor.execute(f'CREATE TEMP VIEW {name} AS FROM "{_attached(path)}".{table}')
             yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS)
     finally:
         _turns.release()

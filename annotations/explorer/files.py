@@ -3,6 +3,7 @@
     <explorer folder>/<owner>.<job>.<attempt>.rows.parquet       copy of the result's table, where storage is S3
     <explorer folder>/<owner>.<job>.<attempt>.alleles.duckdb    one row for each allele, see `index`
     <explorer folder>/<owner>.<job>.<attempt>.genotypes.duckdb  what each sample has of each, see `genotypes`
+    <explorer folder>/<of one result>+<of another>.comparison.duckdb  see annotations.comparison.differences
 
 A file that is being written has another ending until it is whole. Which results may be looked at,
 the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
@@ -38,6 +39,7 @@ TIDY_SECONDS = 60
 ABANDONED_SECONDS = 24 * 3600  # a process that was killed left it
 _PART = ".part"
 _ROWS, _ALLELES, _GENOTYPES = ".rows.parquet", ".alleles.duckdb", ".genotypes.duckdb"
+_COMPARISON = ".comparison.duckdb"
 Make = Callable[[Path, Callable[[float], None]], None]
 
 
@@ -138,6 +140,26 @@ def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
         return tables
     if not maker.thread.is_alive():  # it cannot be read: see the log
         raise NoGenotypesError
+    raise PreparingError(int(100 * maker.share))
+
+
+def comparison_of(left: Tables, right: Tables) -> Path:
+    """The file that says where two results differ, made now if they are small. Raises PreparingError."""
+    names = [tables.alleles.name.removesuffix(_ALLELES) for tables in (left, right)]
+    target = folder() / f"{'+'.join(names)}{_COMPARISON}"
+    if target.exists():
+        os.utime(target)
+        return target
+
+    def make(beside: Path, hear: Callable[[float], None]) -> None:
+        from annotations.comparison.differences import write_differences
+
+        write_differences(left.alleles, right.alleles, beside, hear)
+
+    maker = _makers.start(target, target.exists, make)
+    maker.thread.join(WAIT_SECONDS)
+    if target.exists():
+        return target
     raise PreparingError(int(100 * maker.share))
 
 
@@ -271,25 +293,34 @@ def _tidy_now_and_then() -> None:
 
 def tidy() -> None:
     """Delete the files of results that are gone or archived, then the least used over the bound."""
+    endings = (_ROWS, _ALLELES, _GENOTYPES, _COMPARISON)
+    paths = [path for ending in endings for path in folder().glob(f"*{ending}")]
     by_job: dict[UUID, list[Path]] = {}
-    for path in (path for ending in (_ROWS, _ALLELES, _GENOTYPES) for path in folder().glob(f"*{ending}")):
-        by_job.setdefault(UUID(path.name.split(".")[1]), []).append(path)
-    kept = set(Job.objects.filter(pk__in=by_job, result__storage__in=AT_HAND).values_list("pk", flat=True))
+    for path in paths:
+        by_job.setdefault(_jobs_in(path)[0], []).append(path)
+    jobs = {job_id for path in paths for job_id in _jobs_in(path)}
+    kept = set(Job.objects.filter(pk__in=jobs, result__storage__in=AT_HAND).values_list("pk", flat=True))
     bound = settings.EXPLORER_CACHE_MB * 1_000_000
     used = 0
-    for job_id, paths in sorted(by_job.items(), key=lambda entry: -max(_used_at(path) for path in entry[1])):
-        used += sum(_size(path) for path in paths)
-        if job_id not in kept or used > bound:
-            for path in paths:
+    for _, of_job in sorted(by_job.items(), key=lambda entry: -max(_used_at(path) for path in entry[1])):
+        used += sum(_size(path) for path in of_job)
+        for path in of_job:
+            if used > bound or not kept.issuperset(_jobs_in(path)):
                 path.unlink(missing_ok=True)
     for path in folder().glob(f"*{_PART}*"):
         if path.is_file() and time.time() - _used_at(path) > ABANDONED_SECONDS:
             path.unlink(missing_ok=True)
 
 
+def _jobs_in(path: Path) -> list[UUID]:
+    """The jobs that a file is of: two of a comparison."""
+    return [UUID(part.split(".")[1]) for part in path.name.split("+")]
+
+
 def forget(prefix: str) -> None:
     """Delete the files of all results whose keys begin with `prefix`, which ends in `/`."""
-    for path in folder().glob(f"{prefix.replace('/', '.')}*"):
+    name = prefix.replace("/", ".")
+    for path in (*folder().glob(f"{name}*"), *folder().glob(f"*+{name}*")):
         path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,93 @@
+"""The file `comparison`: where two results differ, made once of their tables of alleles.
+
+An allele is known by its HGVS name on the genome, which is the same however a file pads or shifts
+it; one without such a name by its contig, position, REF and ALT. Where a file has an allele twice,
+its first record counts.
+
+`differences` has a row for each allele that is only in one result or is described differently, in
+genome order: `number`, `kind` (see KINDS), `left_allele` and `right_allele` (its row in either
+table), `changed` (bit i: column i of `compared` differs). `totals` has how many are alike.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from annotations.explorer.conditions import quoted
+
+KINDS: Final = ("left", "right", "changed")
+MAX_COMPARED: Final = 62  # bits
+_OWN: Final = ("consequence", "worst_consequence", "gene_symbol", "transcript_id", "hgvsc", "hgvsp", "filter")
+# What does not speak of the allele, follows from what is compared, or is compared by itself.
+_NOT_A_SOURCES: Final = {
+    "allele", "transcripts", "other_genes", "row", "allele_row", "line", "contig_index", "contig", "pos", "id", "ref",
+    "alt", "alt_index", "qual", "variant_class", "picked", "impact", "is_worst", "worst_impact", "hides_more_severe",
+    "gene_id", "biotype", "strand", "canonical", "mane", "mane_select", "mane_plus_clinical", "protein_id", "exon",
+    "intron", "hgvsg", "cdna_first", "cdna_last", "cds_first", "cds_last", "protein_first", "protein_last",
+    "amino_acids", "codons", "distance", "hgvs_offset",
+}  # fmt: skip
+
+Progress = Callable[[float], None]
+
+
+def compared_columns(left: dict[str, str], right: dict[str, str]) -> list[str]:
+    """The columns that both tables have and that are compared: the annotator's, then the sources'."""
+    shared = [name for name in left if right.get(name) == left[name]]
+    sources = [name for name in shared if name not in _NOT_A_SOURCES and name not in _OWN]
+    return [*(name for name in _OWN if name in shared), *sources][:MAX_COMPARED]
+
+
+def write_differences(left: Path, right: Path, target: Path, progress: Progress) -> None:
+    """Make `target` of two tables of alleles. progress may raise to stop it."""
+    config: dict[str, Any] = {"memory_limit": "512MB", "threads": 2, "temp_directory": f"{target}.spill"}
+    with duckdb.connect(str(target), config=config) as connection:
+        for name, path in (("l", left), ("r", right)):
+            connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+        columns = compared_columns(_columns(connection, "l"), _columns(connection, "r"))
+        connection.execute("CREATE TABLE compared (number INTEGER, name VARCHAR)")
+        for number, name in enumerate(columns):
+            connection.execute("INSERT INTO compared VALUES (?, ?)", [number, name])
+        connection.execute(_PAIRS)
+        progress(0.5)
+        # S608: names of columns come from the files' own schemas.
+        bits = [f"((l.{quoted(n)} IS DISTINCT FROM r.{quoted(n)})::BIGINT << {i})" for i, n in enumerate(columns)]
+        connection.execute(_DIFFERENCES.format(bits=" | ".join(bits) or "0"))
+        connection.execute(_TOTALS)
+        connection.execute("DROP TABLE pairs")
+    shutil.rmtree(f"{target}.spill", ignore_errors=True)
+
+
+def _columns(connection: Any, name: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {name}.alleles").fetchall()}
+
+
+_KEYED: Final = """
+SELECT coalesce(hgvsg, concat_ws(':', replace(contig, 'chr', ''), pos, ref, alt)) AS name, min(allele) AS allele
+FROM {side}.alleles GROUP BY ALL"""
+_PAIRS: Final = f"""
+CREATE TABLE pairs AS
+  SELECT a.allele AS left_allele, b.allele AS right_allele
+  FROM ({_KEYED.format(side="l")}) a FULL OUTER JOIN ({_KEYED.format(side="r")}) b USING (name)
+"""  # noqa: S608 - fixed texts
+_DIFFERENCES: Final = """
+CREATE TABLE differences AS
+  SELECT row_number() OVER (ORDER BY contig_index, pos, left_allele, right_allele) - 1 AS number,
+    kind, left_allele, right_allele, changed
+  FROM (
+    SELECT left_allele, right_allele,
+      CASE WHEN right_allele IS NULL THEN 'left' WHEN left_allele IS NULL THEN 'right' ELSE 'changed' END AS kind,
+      coalesce(l.contig_index, r.contig_index) AS contig_index, coalesce(l.pos, r.pos) AS pos,
+      CASE WHEN left_allele IS NULL OR right_allele IS NULL THEN 0 ELSE {bits} END AS changed
+    FROM pairs LEFT JOIN l.alleles l ON l.allele = left_allele LEFT JOIN r.alleles r ON r.allele = right_allele)
+  WHERE kind <> 'changed' OR changed <> 0
+  ORDER BY number
+"""
+_TOTALS: Final = """
+CREATE TABLE totals AS
+  SELECT (SELECT count(*) FROM pairs) - (SELECT count(*) FROM differences) AS alike
+"""
