@@ -144,6 +144,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "gas.formats"  # the admin's moments, with the zone
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False

@@ -197,7 +197,9 @@ def test_an_admin_sees_accounts_and_events_and_syncs_now(user, admin, double):
     answer = staff.post(
         "/admin/accounts/billingaccount/", {"action": "sync_now", "_selected_action": [str(user.pk)]}, follow=True
     )
-    assert "the plan changed" in answer.content.decode()
+    page = answer.content.decode()
+    assert "the plan changed" in page
+    assert f"{account_of(user).synced_at:%H:%M} UTC" in page
     assert User.objects.get(pk=user.pk).is_premium
     hear_all(double)
     assert b"customer.subscription.created" in staff.get("/admin/accounts/stripeevent/").content
