@@ -99,6 +99,33 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
 
 @require_safe
 @access.readable
+def headline(request: HttpRequest, job: Job) -> HttpResponse:
+    """The three numbers that a result is asked for first, each with the table behind it."""
+    if job.status != JobStatus.COMPLETED:
+        raise Http404
+    context: dict[str, Any] = {"job": job}
+    try:
+        with database.opened(job.result) as tables:
+            known = tables.columns()
+            context["has_clinvar"] = CLINVAR in known
+            questions = {
+                "high": "impact=HIGH",
+                "pathogenic": "preset=clinvar_pathogenic",
+                "rare": "preset=rare_damaging",
+            }
+            for name, query in questions.items():
+                conditions = conditions_of(Filters(QueryDict(query)).values, tables, known)
+                context[name] = queries.count(tables, both(conditions.values()))
+    except files.PreparingError:
+        high = job.result.summary.get("impacts", {}).get("HIGH", 0)
+        context |= {"is_asked": True, "delay": 1, "high": high}
+    except (files.NotAtHandError, database.BusyError, database.TooSlowError):
+        return HttpResponse(status=204)  # the page keeps what it shows
+    return render(request, "annotations/explorer/_headline.html", context)
+
+
+@require_safe
+@access.readable
 @explained
 def facets(request: HttpRequest, job: Job) -> HttpResponse:
     """The filters that are lists of values, each with the number of alleles it would leave."""

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from annotations import access, references, storage
+from annotations.explorer import database, files
 from annotations.genome_browser import ranges
 from annotations.genome_browser.features import MAX_BASES, genes_between, is_browsable
 from annotations.genomics.reference.outline import Outlines, open_outlines
@@ -23,6 +24,7 @@ from annotations.references import InstalledReference
 
 TEXT = "text/plain; charset=us-ascii"
 BYTES = "application/octet-stream"
+AROUND = 60  # bases on either side of the variant that is shown first
 
 
 # --- Of a result ---------------------------------------------------------------------------------
@@ -39,7 +41,20 @@ def genome(request: HttpRequest, job: Job) -> HttpResponse:
         return redirect("annotations:job", job.pk)
     if locus := request.GET.get("locus", "")[:100]:
         found["locus"] = locus
+    elif place := first_place(job):
+        found["locus"] = place
     return render(request, "annotations/genome.html", {"job": job, "igv": found})
+
+
+def first_place(job: Job) -> str:
+    """Where the first variant of high impact lies, else the first of all; "" where the table cannot tell now."""
+    by_impact = "SELECT contig, pos FROM alleles ORDER BY worst_impact IS DISTINCT FROM 'HIGH', allele LIMIT 1"
+    try:
+        with database.opened(job.result) as tables:
+            found = tables.all(by_impact)
+    except (files.NotAtHandError, files.PreparingError, database.BusyError, database.TooSlowError):
+        return ""
+    return f"{found[0]['contig']}:{max(1, found[0]['pos'] - AROUND)}-{found[0]['pos'] + AROUND}" if found else ""
 
 
 def settings_of(job: Job) -> dict[str, Any] | None:

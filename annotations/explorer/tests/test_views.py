@@ -65,6 +65,31 @@ def test_the_counts_are_check_boxes_with_numbers(client, result):
     assert 'name="consequence" value="stop_gained"' in page
 
 
+def test_the_three_numbers_are_those_of_the_tables_behind_them(client, user, make_result):
+    alleles = [
+        allele("chr1", 10, "A", "G", transcript("stop_gained", "TP53"), kgp_af=0.3),
+        allele("chr1", 20, "A", "G", transcript("missense_variant", "TP53"), clinvar_clnsig="Pathogenic", kgp_af=0.3),
+        allele("chr1", 30, "A", "G", transcript("missense_variant", "TP53")),
+        allele("chr1", 40, "A", "G", transcript("stop_gained", "TP53")),
+    ]
+    result = make_result(user, table(alleles))
+    numbers = _page(client, result, "headline")
+    for address, number in {"?impact=HIGH": 2, "?preset=clinvar_pathogenic": 1, "?preset=rare_damaging": 2}.items():
+        assert f'{address}"><b class="num">{number}</b>' in numbers
+        assert f'<b class="num">{number}</b> of 4' in _page(client, result, address)
+    assert 'hx-trigger="load"' in client.get(f"/jobs/{result.pk}/").content.decode()
+
+
+def test_the_numbers_wait_for_a_table_that_is_being_prepared(client, result, monkeypatch):
+    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
+    monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
+    assert 'hx-trigger="load delay:1s"' in _page(client, result, "headline")
+
+
+def test_the_filtered_table_leads_to_the_report_of_what_it_shows(client, result):
+    assert f'href="/jobs/{result.pk}/report?gene=RYR1"' in _page(client, result, "?gene=RYR1")
+
+
 def test_a_row_opens_to_all_transcripts(client, result):
     page = _page(client, result, "transcripts/0")
     assert page.index("ENST_WDR5.1") < page.index("ENST_TP53.1")

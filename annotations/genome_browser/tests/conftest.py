@@ -1,3 +1,6 @@
+from annotations.explorer.tests.conftest import _own_explorer as _own_explorer
+from annotations.explorer.tests.conftest import _patient as _patient
+from annotations.explorer.tests.conftest import make_result as make_result
 from annotations.tests.conftest import _own_storage as _own_storage
 from annotations.tests.conftest import make_job as make_job
 from annotations.tests.conftest import make_user as make_user

@@ -7,6 +7,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from annotations.explorer.tests.made import allele, table, transcript
+from annotations.genome_browser.views import first_place
 from annotations.models import Output
 from annotations.tests.people import MakeDone
 
@@ -71,3 +73,14 @@ def test_the_page_says_what_to_read_and_without_the_files_says_so(browser: Clien
     assert f'"vcf": "/jobs/{job.pk}/genome/vcf"' in page
     assert '"sequence": "/references/virus/sequence.fa"' in page
     assert re.search(r'"locus": "\\u003C/script\\u003E"', page)
+
+
+def test_the_page_opens_where_the_first_variant_of_high_impact_lies(person, make_result):
+    alleles = [
+        allele("chr1", 500, "A", "G", transcript("missense_variant", "TP53")),
+        allele("chr1", 900, "A", "G", transcript("intron_variant", "WDR5"), transcript("stop_gained", "TP53")),
+        allele("chr19", 30, "A", "G", transcript("stop_gained", "RYR1")),
+    ]
+    assert first_place(make_result(person, table(alleles)).job) == "chr1:840-960"
+    assert first_place(make_result(person, table(alleles[:1])).job) == "chr1:440-560"
+    assert first_place(make_result(person, table([])).job) == ""
