@@ -116,7 +116,9 @@ class SignIn(auth_views.LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The form, and the providers that are configured."""
-        return {**super().get_context_data(**kwargs), "providers": settings.IDENTITY_PROVIDERS}
+        context = super().get_context_data(**kwargs)
+        context.pop("site")  # Django's own, which would hide that of every page
+        return {**context, "providers": settings.IDENTITY_PROVIDERS}
 
 
 sign_out = auth_views.LogoutView.as_view()

@@ -17,6 +17,7 @@ class Site:
     profile: str
     base_url: str
     mail_is_file: bool  # mails lie in the state folder: say so where a page promises one
+    takes_sign_ups: bool  # of somebody at least: no page leads to a form that is closed
 
 
 def site(_: HttpRequest) -> dict[str, Any]:
@@ -27,5 +28,6 @@ def site(_: HttpRequest) -> dict[str, Any]:
             profile=settings.PROFILE,
             base_url=settings.BASE_URL,
             mail_is_file=settings.MAIL == "file",
+            takes_sign_ups=settings.SIGNUP != "closed",
         )
     }

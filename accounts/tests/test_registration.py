@@ -148,8 +148,13 @@ def test_what_is_wrong_is_said_at_its_field_and_at_the_top_and_nothing_typed_is_
     assert not Registration.objects.exists()
 
 
-def test_a_closed_service_takes_no_registration(client: Client, settings):
+def test_a_closed_service_takes_no_registration_and_no_page_leads_there(client: Client, settings):
+    page = client.get("/accounts/sign-in/").content.decode()
+    assert 'href="/accounts/sign-up/"' in page
+    assert f"GAS {settings.SITE_VERSION}" in page
     settings.SIGNUP = "closed"
+    for page in ("/", "/accounts/sign-in/"):
+        assert b'href="/accounts/sign-up/"' not in client.get(page).content
     assert sign_up(client).status_code == 403
     assert not Registration.objects.exists()
 
