@@ -20,15 +20,16 @@ MOST_AT_ONCE = 20
 class BillingAccountAdmin(ReadOnlyAdmin):
     """How each customer stands at Stripe, as it was read last."""
 
+    # What an admin looks for stands where a narrow window still shows it.
     list_display = (
         "user",
         "standing",
-        "stripe_status",
-        "price_key",
-        "period_ends_at",
-        "ends_at",
-        "synced_at",
         "trouble",
+        "synced_at",
+        "ends_at",
+        "period_ends_at",
+        "price_key",
+        "stripe_status",
     )
     list_filter = ("standing",)
     list_select_related = ("user",)
@@ -65,7 +66,7 @@ class BillingAccountAdmin(ReadOnlyAdmin):
 class StripeEventAdmin(ReadOnlyAdmin):
     """Events by arrival: what came, when it was answered by a sync, and what keeps it from that."""
 
-    list_display = ("id", "type", "customer_id", "happened_at", "received_at", "processed_at", "error")
+    list_display = ("type", "received_at", "processed_at", "error", "customer_id", "happened_at", "id")
     list_filter = (("processed_at", admin.EmptyFieldListFilter),)
     search_fields = ("id", "customer_id")
     search_help_text = "Stripe's id of the event or customer"
