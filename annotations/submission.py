@@ -7,6 +7,7 @@ a bucket or a user. A refusal is a RefusedError with a sentence for the user.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,8 +25,10 @@ from accounts.models import User
 from annotations import choices, preflights, storage, transitions
 from annotations.areas import PART, FileArea, StorageAwayError, TooManyBytesError, area
 from annotations.models import COUNTED_FOR, OPEN_STATUSES, DeletedJob, Job, Output, Upload, UploadStatus
-from gas import outbox, pausing
+from gas import logs, outbox, pausing
 from gas.clock import from_now
+
+logger = logging.getLogger(__name__)
 
 DELETE_RESULTS = "annotations.delete_results"  # the outbox's kind
 TRANSFER_TIME = timedelta(hours=24)  # for an upload that began while its link was good
@@ -341,7 +344,7 @@ def _open(
     name: str,
     rerun_of: Job | None = None,
 ) -> Job:
-    return transitions.open_job(
+    job = transitions.open_job(
         owner_id=upload.owner_id,
         upload=upload,
         submission_key=submission_key,
@@ -351,6 +354,14 @@ def _open(
         rerun_of=rerun_of,
         bytes_total=upload.size_bytes or upload.max_bytes,
     )
+    transaction.on_commit(lambda: _note_submitted(job), robust=True)
+    return job
+
+
+def _note_submitted(job: Job) -> None:
+    """The line that joins a request with the job it made."""
+    with logs.bind(user=job.owner_id, job=job.pk):
+        logger.info("Submitted.")
 
 
 def lock_owner(user: User) -> User:

@@ -87,7 +87,7 @@ def attack(site: RunningSite, given: argparse.Namespace, folder: Path) -> int:
         "GAS_LOAD_JOBS": str(given.jobs),
         "GAS_LOAD_FILE": str(SAMPLE),
     }
-    command = [given.locust, "--headless", "--only-summary", "--reset-stats", f"--csv={folder / 'load'}"]
+    command = [given.locust, "--headless", "--only-summary", f"--csv={folder / 'load'}"]
     command += [
         f"--locustfile={ROOT / 'benchmarks' / 'locust' / 'users.py'}",
         f"--host={site.url}",

@@ -57,6 +57,8 @@ class ContextFilter(logging.Filter):
         request = current_request.get()
         if request is not None:
             ids["request"] = request.request_id  # type: ignore[attr-defined]
+            if request.resolver_match and "job_id" in request.resolver_match.kwargs:
+                ids.setdefault("job", str(request.resolver_match.kwargs["job_id"]))
             # Only a user that was looked up already: logging must not ask the database.
             user = getattr(request, "_cached_user", None)
             if user is not None and user.pk:

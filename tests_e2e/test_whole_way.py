@@ -58,13 +58,14 @@ def profile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with ExitStack() as stack:
         if request.param == "local":
             sink = None
-            service = stack.enter_context(deployments.local(request.getfixturevalue("templates"), folder))
+            templates = request.getfixturevalue("templates")
+            service = stack.enter_context(deployments.local(templates, folder, GAS_LOG_FORMAT="json"))
         else:
             sink = stack.enter_context(SmtpSink())
             server = request.getfixturevalue("postgres")
             doors = deployments.Doors(request.getfixturevalue("aws_process"), server, sink.port)
             templates = request.getfixturevalue("postgres_templates")
-            service = stack.enter_context(deployments.emulated(templates, doors, folder))
+            service = stack.enter_context(deployments.emulated(templates, doors, folder, GAS_LOG_FORMAT="json"))
         service.start("web", "annotate", "control", "beat")
         yield Profile(service, sink)
         service.check_invariants()
@@ -76,7 +77,7 @@ def account(profile: Profile) -> tuple[Visitor, str]:
     visitor = Visitor(profile.service.url)
     address = f"ann-{uuid4().hex[:8]}@example.org"
     person = {"name": "Ann Example", "email": address, "institution": "Institute", "password": PASSWORD}
-    answer = visitor.post("/accounts/sign-up/", **person, consent="on")
+    answer = visitor.post("/accounts/sign-up/", **person, terms="on", consent="on")
     assert answer.url.endswith("/accounts/sign-up/done/"), answer.text
     text = profile.mail_to(address, "").get_content()
     link = re.search(r"https?://\S+/accounts/confirm/\S+", text)
@@ -117,6 +118,37 @@ def test_from_sign_up_to_a_result_that_other_tools_read(
     assert summary
     assert visitor.download(job, "tsv", tmp_path / "out.tsv").stat().st_size > 0
     assert job in profile.mail_to(address, "Done").get_content()
+
+
+def test_the_log_tells_of_a_job_from_the_click_to_the_mail_and_of_nobody(
+    profile: Profile, account: tuple[Visitor, str]
+) -> None:
+    visitor, address = account
+    job = visitor.annotate(SAMPLE.read_bytes(), "patient-smith.vcf.gz", name="Smith, Jane")
+    profile.service.wait_for_job(job)
+    assert visitor.get(job).ok
+    profile.mail_to(address, "Smith, Jane")
+    job_id = job.strip("/").rpartition("/")[2]
+
+    personal = (address, "Ann Example", "smith", "Smith", str(visitor.session.cookies["sessionid"]))
+
+    def lines_of(program: str) -> list[dict[str, str]]:
+        """A program's lines about the job. Mails that a local service shows beside them are no lines of the log."""
+        logs = sorted(profile.service.folder.glob(f"{program}-*.log"))
+        lines = [line for log in logs for line in log.read_text().splitlines() if line.startswith("{")]
+        assert lines
+        assert [line for line in lines for word in personal if word in line] == []
+        return [entry for entry in map(json.loads, lines) if entry.get("job") == job_id]
+
+    wait_until(lambda: any("Completed" in line["message"] for line in lines_of("annotate")), "the worker's last line")
+    web, worker = lines_of("web"), lines_of("annotate")
+    (click,) = [line for line in web if line["message"] == "Submitted."]
+    assert any(line["message"].startswith("GET /jobs/<uuid:job_id>/ 200") for line in web)
+    assert {line["user"] for line in web} == {click["user"]}
+    ids = {(line["request"], line["user"], line["attempt"]) for line in worker}
+    assert ids == {(click["request"], click["user"], "1")}
+    assert any("The annotator, process" in line["message"] for line in worker)
+    lines_of("control")
 
 
 def test_what_one_user_has_another_does_not_find(profile: Profile, account: tuple[Visitor, str]) -> None:

@@ -18,7 +18,7 @@ def record(message, *args, exc_info=None, name="gas.test"):
 @pytest.fixture
 def request_of_the_moment():
     request: Any = SimpleNamespace(
-        request_id="abc123", resolver_match=SimpleNamespace(route="jobs/<uuid:id>/"), method="GET"
+        request_id="abc123", resolver_match=SimpleNamespace(route="jobs/<uuid:id>/", kwargs={}), method="GET"
     )
     token = logs.current_request.set(request)
     yield request
@@ -39,6 +39,12 @@ def test_a_line_carries_the_request_and_a_user_who_was_looked_up(request_of_the_
 
     request_of_the_moment._cached_user = SimpleNamespace(pk="u-1")
     assert logs.TextFormatter().format(record("x")).endswith("(request=abc123 user=u-1)")
+
+
+def test_a_line_of_a_jobs_page_carries_the_job(request_of_the_moment):
+    request_of_the_moment.resolver_match.kwargs["job_id"] = "j-1"
+
+    assert logs.TextFormatter().format(record("x")).endswith("(request=abc123 job=j-1)")
 
 
 def test_json_lines_hold_message_ids_and_traceback(request_of_the_moment):
