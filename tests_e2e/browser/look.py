@@ -1,4 +1,4 @@
-"""A look at pages in a process of its own: what axe-core finds serious, what scrolls sideways, what is too much script.
+"""A look at pages in a process of its own: axe-core, sideways scrolling, jumps, too much script.
 
 python -m tests_e2e.browser.look < order.json > faults.json
 
@@ -23,6 +23,21 @@ from tests_e2e.conftest import skip_or_fail
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1.min.js"
 SERIOUS = ("serious", "critical")
 MAX_SCRIPT = 300_000
+MAX_SHIFT = 0.1  # cumulative layout shift that still counts as good
+# What the browser has noted since the page began; htmx has put in what it asked for.
+SHIFT = """() => new Promise(done => {
+  let sum = 0;
+  const moved = new Set();
+  const watch = new PerformanceObserver(list => {
+    for (const shift of list.getEntries()) {
+      if (shift.hadRecentInput) continue;
+      sum += shift.value;
+      for (const { node } of shift.sources) moved.add(node?.className || node?.nodeName);
+    }
+  });
+  watch.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => done([sum, [...moved]])));
+})"""
 # igv.js draws its own buttons and menus; ours end at the frame around it.
 RUN = """async () => (await axe.run(
   { exclude: [["[data-igv]"]] },
@@ -87,10 +102,14 @@ def _faults(page: Page, path: str, order: Order) -> list[str]:
 
     page.on("response", measure)
     page.goto(order.url + path)
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
     page.remove_listener("response", measure)
+    shift, moved = page.evaluate(SHIFT)
     found = _ask_axe(page)
     if page.evaluate("() => document.documentElement.scrollWidth") > order.width:
         found.append(f"scrolls sideways at {order.width} px")
+    if shift > MAX_SHIFT:
+        found.append(f"jumps as it loads: a layout shift of {shift:.2f} ({', '.join(map(str, moved))})")
     if sum(sizes) > MAX_SCRIPT:
         found.append(f"{sum(sizes):,} bytes of script")
     return found

@@ -13,6 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.people import BACKEND
 from annotations import transitions
+from annotations.explorer.tests.conftest import MakeResult, _own_explorer, make_result  # noqa: F401
+from annotations.explorer.tests.test_genotypes import COMPOUND, GENES, table_of, vcf_of
 from annotations.models import DeliveryStatus, Job, NoticeKind, Result, StorageState, Webhook
 from annotations.notes import keeping
 from annotations.notices.telling import tell
@@ -106,6 +108,24 @@ def test_every_state_of_a_job_and_of_its_result(
         "symbolic variant": f"{done}variants/2/",
         "starred variants": f"{done}explore/?starred=on",
         "variant of an archived result": f"{addresses['archived']}variants/0/",
+    }
+    wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser)))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS[:2])
+def test_genotypes_of_a_trio_and_two_results_compared(
+    live_server: Any, browser: Client, person: User, make_result: MakeResult, scheme: str, width: int
+) -> None:
+    trio = make_result(person, table_of(COMPOUND, GENES.__getitem__), vcf_of(COMPOUND)).job
+    other = make_result(person, table_of(COMPOUND[2:], GENES.__getitem__), vcf_of(COMPOUND[2:])).job
+    people = "sample=child&child=child&mother=mother&father=father"
+    addresses = {
+        "trio": f"/jobs/{trio.pk}/explore/?{people}&pattern=compound",
+        "nobody": f"/jobs/{trio.pk}/explore/?sample=nobody&genotype=het",
+        "choose": f"/jobs/{trio.pk}/compare/",
+        "compared": f"/jobs/{trio.pk}/compare/?with={other.pk}",
+        "compared with itself": f"/jobs/{trio.pk}/compare/?with={trio.pk}",
     }
     wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser)))
     assert not wrong, "\n".join(wrong)
