@@ -29,6 +29,9 @@ SIGNED_OUT = {
 SIGNED_IN = {
     "jobs": "/jobs/",
     "jobs-none-fits": "/jobs/?search=nothing+is+called+this",
+    "shared-with-you": "/jobs/shared",
+    "news": "/news/",
+    "webhooks": "/webhooks/",
     "submit": "/jobs/new",
     "profile": "/accounts/profile/",
     "plan": "/accounts/plan/",

@@ -7,10 +7,11 @@ from django.test import Client
 
 from accounts.models import User
 from annotations import erasure, exports, transitions
-from annotations.models import Notice, NoticeKind
+from annotations.models import Delivery, Notice, NoticeKind
 from annotations.notices.telling import forget_old, tell
 from annotations.sharing import granting
 from annotations.tests.conftest import finished, take
+from annotations.webhooks import deliveries
 from gas import clock, outbox
 from gas.models import OutboxMessage
 
@@ -40,15 +41,17 @@ def test_a_cancelled_job_is_no_news(browser, person, make_job):
     assert b"Nothing has happened yet" in browser.get("/news/").content
 
 
-def test_the_same_thing_is_told_once(person):
+def test_the_same_thing_is_told_once_to_people_and_to_programs(person):
+    deliveries.make(person, "https://lab.example.org/")
     for _ in range(2):
         tell(person.pk, NoticeKind.RESTORED, "recall", results=3)
     assert Notice.objects.get().detail == {"results": 3}
+    assert Delivery.objects.get().data == {"results": 3}
 
 
 def test_who_is_shown_a_result_is_told_if_there_is_an_account(browser, person, virus_job, make_user):
     reader = make_user(email_confirmed_at=clock.database_now())
-    for address in (reader.email, "nobody@example.org"):
+    for address in (reader.email, "nobody@example.org", make_user().email):  # the last one is not proved
         granting.invite(person, virus_job, address, granting.Terms())
     assert not Notice.objects.filter(kind=NoticeKind.SHARED).exists(), "not while the owner waits"
     for message_id in OutboxMessage.objects.filter(kind=granting.SHARED).values_list("pk", flat=True):

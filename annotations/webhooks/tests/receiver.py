@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class Receiver:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    cut: Event = field(default_factory=Event)  # the other side went away before the body was sent
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -40,7 +41,10 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(receiver.body)
+            try:
+                self.wfile.write(receiver.body)
+            except ConnectionError:
+                receiver.cut.set()
 
         def log_message(self, *_: Any) -> None:
             pass

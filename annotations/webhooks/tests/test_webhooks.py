@@ -135,6 +135,24 @@ def test_after_a_day_in_vain_the_webhook_is_off_until_its_user_switches_it_on(
     assert later.status == DeliveryStatus.FAILED
 
 
+def test_what_was_promised_before_the_webhook_was_off_is_not_sent_after(webhook, receiver):
+    delivery = deliveries.promise(webhook, "job.completed")
+    Webhook.objects.update(disabled_at=clock.database_now())
+    _try_all()
+    assert receiver.taken == []
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.answer) == (DeliveryStatus.FAILED, "not sent: the webhook is off")
+
+
+def test_a_promise_that_is_done_twice_sends_once(webhook, receiver):
+    deliveries.promise(webhook, "job.completed")
+    message = OutboxMessage.objects.get(kind=deliveries.SEND)
+    for _ in range(2):
+        deliveries.attempt(message)
+    assert len(receiver.taken) == 1
+    assert Delivery.objects.get().tries == 1
+
+
 def test_a_test_says_at_once_what_became_of_it_and_switches_nothing_off(browser, webhook, receiver):
     receiver.status = 404
     browser.post(f"/webhooks/{webhook.pk}/test")
@@ -208,6 +226,8 @@ def test_of_a_long_answer_only_the_beginning_is_read(webhook, receiver):
     deliveries.promise(webhook, "job.completed")
     _try_all()
     assert Delivery.objects.get().status == DeliveryStatus.DELIVERED
+    receiver.cut.wait(20)
+    assert receiver.cut.is_set()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(webhook, tmp_path):
