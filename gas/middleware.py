@@ -19,6 +19,7 @@ logger = logging.getLogger("gas.web")
 View = Callable[[HttpRequest], HttpResponseBase]
 # Asked every second or so, by programs and by live pages: logged only when they fail.
 QUIET_ENDINGS = ("/healthz", "/readyz", "/metrics", "/live")
+PROBES = ("/healthz", "/readyz", "/metrics")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 
@@ -68,6 +69,21 @@ def say_what_is_allowed(get_response: View) -> View:
         told = errors.page(request, 405)
         told["Allow"] = response["Allow"]
         return told
+
+    return middleware
+
+
+def probes_by_address(get_response: View) -> View:
+    """Load balancers and Prometheus ask a machine by its address, which is no name that the service answers to.
+
+    What they are told depends on no name, so it is taken for the service's own.
+    """
+    own_name = next((name.lstrip(".") for name in settings.ALLOWED_HOSTS if name.strip(".*")), "localhost")
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in PROBES:
+            request.META["HTTP_HOST"] = own_name
+        return get_response(request)
 
     return middleware
 

@@ -23,6 +23,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from accounts.models import User
 from accounts.security.models import RecoveryCode
 from gas import audit, outbox
+from gas.middleware import PROBES
 
 View = Callable[[HttpRequest], HttpResponseBase]
 PASSED = "second_factor"  # in the session: the factor that was passed
@@ -45,7 +46,6 @@ SET_UP_VIEWS = frozenset(
         "accounts:passkey_add",
     }
 )
-OPEN_PATHS = ("/healthz", "/readyz", "/metrics")
 
 
 def required(get_response: View) -> View:
@@ -71,7 +71,7 @@ def required(get_response: View) -> View:
 def _is_open(request: HttpRequest, user: User) -> bool:
     match = request.resolver_match
     open_views = OPEN_VIEWS | SET_UP_VIEWS if user.second_factor is None else OPEN_VIEWS
-    return request.path_info in OPEN_PATHS or (match is not None and match.view_name in open_views)
+    return request.path_info in PROBES or (match is not None and match.view_name in open_views)
 
 
 def has_passed(request: HttpRequest, user: User) -> bool:
