@@ -53,7 +53,7 @@ class RunningSite:
     def run_code(self, code: str) -> None:
         """Run Python with Django set up."""
         command = [sys.executable, "-c", f"import django\ndjango.setup()\n{code}"]
-        environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "gas.settings"}
+        environment = {**self.environment, "DJANGO_SETTINGS_MODULE": "gas.settings", "GAS_LOG_LEVEL": "WARNING"}
         subprocess.run(command, cwd=self.code, env=environment, check=True)
 
     def make_users(self, count: int) -> None:
