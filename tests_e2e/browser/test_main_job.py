@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pysam
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
-from annotations.genomics.tests.made import pack_bgzf
+from annotations.genomics.tests.made import pack_bgzf, vcf_text
 from tests_e2e.browser.conftest import Screen
 from tests_e2e.inputs import SAMPLE, sample_records, small_vcf
 from tests_e2e.visitor import PASSWORD, make_users
@@ -19,6 +19,15 @@ from tests_e2e.visitor import PASSWORD, make_users
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.xdist_group("browser")]
 
 WAIT_MS = 90_000
+
+
+SET_PLAN = """
+from accounts import plans
+from accounts.models import User
+user = User.objects.get(email={email!r})
+User.objects.filter(pk=user.pk).update(plan_override={plan!r}, plan_override_reason="for the test")
+plans.refresh(user.pk)
+"""
 
 
 def sign_up(screen: Screen) -> str:
@@ -42,10 +51,13 @@ def sign_up(screen: Screen) -> str:
     return address
 
 
-def sign_in(screen: Screen) -> None:
-    """Sign in as a new user."""
+def sign_in(screen: Screen, plan: str = "free") -> None:
+    """Sign in as a new user of this plan."""
+    (address,) = make_users(screen.service)
+    if plan != "free":
+        screen.service.run_code(SET_PLAN.format(email=address, plan=plan))
     screen.open("/accounts/sign-in/")
-    screen.page.get_by_label("E-mail").fill(make_users(screen.service)[0])
+    screen.page.get_by_label("E-mail").fill(address)
     screen.page.get_by_label("Password").fill(PASSWORD)
     screen.page.locator("form.box button").first.click()
     expect(screen.page).to_have_url(re.compile("/jobs/"))
@@ -129,6 +141,51 @@ def test_a_file_is_described_before_it_is_sent_and_judged_before_it_is_queued(sc
     upload(screen, "notes.vcf", b"These are my notes.\n" * 10)
     expect(screen.page.locator("#verdict")).to_contain_text("does not begin with ##fileformat")
     expect(screen.page.locator("#go")).to_have_count(0)
+
+
+def add_source(screen: Screen, key: str, name: str, content: bytes, status: str) -> Locator:
+    """Add a source on its page and wait, without a reload, until its check has ended with this; its row."""
+    choose(screen, name, content)
+    screen.page.locator("#id_key").fill(key)
+    screen.page.locator("#go").click()
+    row = screen.page.locator("#source-rows tr").filter(has_text=key)
+    expect(row.locator(".mark")).to_have_text(status, timeout=WAIT_MS)
+    return row
+
+
+@pytest.mark.parametrize("served", ["local"], indirect=True)
+def test_sources_of_ones_own_are_added_checked_quoted_and_deleted(screen: Screen) -> None:
+    sign_in(screen, "premium")
+    lines = [line.split("\t")[:5] for line in small_vcf(5).decode().split("\n") if line.startswith("chr19")]
+    place = next(line for line in lines if len(line[3]) == len(line[4]) == 1)
+    region = f"chr19\t{int(place[1]) - 1}\t{place[1]}\thotspot\n"
+    known = vcf_text(
+        ["\t".join([*place, ".", ".", "CLASS=5"])],
+        header=['##INFO=<ID=CLASS,Number=A,Type=Integer,Description="Our classification">'],
+    )
+    screen.open("/sources/")
+    expect(add_source(screen, "LABBED", "regions.bed", region.encode(), "Ready")).to_contain_text("1 regions")
+    expect(add_source(screen, "LABVCF", "known.vcf", known.encode(), "Ready")).to_contain_text("1 alleles")
+    broken = region + "chr19\tnowhere\t9\tx\n"
+    refused = add_source(screen, "LABBAD", "bad.bed", broken.encode(), "Refused")
+    expect(refused).to_contain_text("Line 2 is neither of a VCF nor of a BED file")
+
+    upload(screen, "patient.vcf", small_vcf(5))
+    screen.page.get_by_text("Sources: what is known of the variants").click()
+    expect(screen.page.get_by_label(re.compile("LABBAD"))).to_have_count(0)
+    for key in ("LABBED", "LABVCF"):
+        screen.page.get_by_label(re.compile(key)).check()
+    screen.page.locator("#go").click()
+    expect(screen.page.locator("#status")).to_have_text("Done", timeout=WAIT_MS)
+    result = gzip.decompress(screen.page.request.get(screen.page.url + "download/vcf").body()).decode()
+    (line,) = [line for line in result.split("\n") if line.startswith("\t".join(place))]
+    assert {"LABBED=hotspot", "LABVCF_CLASS=5"} <= set(line.split("\t")[7].split(";"))
+
+    screen.open("/sources/")
+    row = screen.page.locator("#source-rows tr").filter(has_text="LABBED")
+    row.get_by_text("Delete", exact=True).click()
+    row.get_by_role("button", name="Delete LABBED").click()
+    expect(screen.page.locator("#source-rows tr")).to_have_count(2)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
