@@ -33,6 +33,7 @@ SIGNED_IN = {
     "news": "/news/",
     "webhooks": "/webhooks/",
     "submit": "/jobs/new",
+    "sources": "/sources/",
     "profile": "/accounts/profile/",
     "plan": "/accounts/plan/",
     "security": "/accounts/security/",

@@ -164,8 +164,8 @@ def test_sources_of_ones_own_are_added_checked_quoted_and_deleted(screen: Screen
         header=['##INFO=<ID=CLASS,Number=A,Type=Integer,Description="Our classification">'],
     )
     screen.open("/sources/")
-    expect(add_source(screen, "LABBED", "regions.bed", region.encode(), "Ready")).to_contain_text("1 regions")
-    expect(add_source(screen, "LABVCF", "known.vcf", known.encode(), "Ready")).to_contain_text("1 alleles")
+    expect(add_source(screen, "LABBED", "regions.bed", region.encode(), "Ready")).to_contain_text("1 region")
+    expect(add_source(screen, "LABVCF", "known.vcf", known.encode(), "Ready")).to_contain_text("1 allele")
     broken = region + "chr19\tnowhere\t9\tx\n"
     refused = add_source(screen, "LABBAD", "bad.bed", broken.encode(), "Refused")
     expect(refused).to_contain_text("Line 2 is neither of a VCF nor of a BED file")

@@ -16,7 +16,7 @@ from annotations.genomics.sources.declaration import Field, SourceKind
 from annotations.genomics.sources.exact import match_exact
 from annotations.genomics.sources.layout import Source, ValueColumn
 from annotations.genomics.sources.normalise import normalise
-from annotations.genomics.sources.places import JOINED, find_overlaps, join_values, picked_transcripts, size_joined
+from annotations.genomics.sources.places import FULL, JOINED, find_overlaps, join_values, picked_transcripts
 from annotations.genomics.sources.score import find_pair_rows, picked_pair_rows
 from annotations.genomics.vcf.alleles import info_value
 from annotations.genomics.vcf.records import INFO, Alleles, Bytes, Int32s, Int64s, Kind, Records
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from annotations.genomics.reference.load import Reference
 
 _LAST_PLACED: Final = int(Kind.BND)
+_ROOM: Final = 8  # bytes of one value, as a first guess
+_MORE: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +143,17 @@ Wanted = list[tuple[Int64s, ValueColumn]]
 
 def write_values(wanted: Wanted, count: int) -> tuple[Bytes, Int64s]:
     """(text, spans int64[wanted, count, 2]): the values of each row, joined with &."""
-    sizes = [size_joined(rows, column.values, column.offsets) for rows, column in wanted]
-    text = np.empty(sum(sizes), np.uint8)
+    text = np.empty(_ROOM * len(wanted) * count, np.uint8)
     spans = np.zeros((len(wanted), count, 2), np.int64)
     at = 0
     for place, (rows, column) in enumerate(wanted):
-        if sizes[place]:
-            join_values(rows, column.values, column.offsets, column.text, text, at, spans[place])
-            at += sizes[place]
-    return text, spans
+        if not column.values.size:
+            continue
+        given = rows, column.values, column.offsets, column.text
+        while (end := join_values(*given, text, at, spans[place])) == FULL:
+            text = np.concatenate([text, np.empty(text.size + _MORE, np.uint8)])
+        at = end
+    return text[:at].copy(), spans
 
 
 class Matcher:

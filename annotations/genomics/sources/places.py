@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.errors import AnnotationError
+from annotations.genomics.output.copying import copy_bytes
 from annotations.genomics.reference.fasta import open_by_content
 from annotations.genomics.sources.declaration import Declaration, Field
 from annotations.genomics.sources.layout import Compiled, ValueColumn
@@ -25,6 +26,7 @@ Region = tuple[int, int, int, dict[str, bytes]]
 """(contig, start, end, the line's cells by column)."""
 JOINED: Final = 16
 """Values of one allele at most; an allele over more regions names the first of them."""
+FULL: Final = -1
 _AMPERSAND: Final = 38
 
 
@@ -59,24 +61,12 @@ def find_overlaps(
 
 
 @compiled
-def size_joined(found: Int64s, values: Int32s, offsets: Int64s) -> int:
-    """Bytes that join_values writes, at most."""
-    size = 0
-    for i in range(found.shape[0]):
-        for k in range(found.shape[1]):
-            row = found[i, k]
-            if row >= 0 and values[row] >= 0:
-                size += offsets[values[row] + 1] - offsets[values[row]] + 1
-    return size
-
-
-@compiled
-def join_values(
-    found: Int64s, values: Int32s, offsets: Int64s, text: Bytes, out: Bytes, at: int, spans: Int64s
-) -> None:
+def join_values(found: Int64s, values: Int32s, offsets: Int64s, text: Bytes, out: Bytes, at: int, spans: Int64s) -> int:
     """Write the values of each allele's rows to out from `at` on, joined with &, one after the other.
 
     spans: int64[m, 2] of out; empty where an allele has none. A value is not said twice running.
+    Returns where the last one ends, FULL where out is too small: to know before would mean to look
+    up every value twice, and looking up is what a large source costs.
     """
     for i in range(found.shape[0]):
         spans[i, 0] = at
@@ -85,14 +75,18 @@ def join_values(
             row = found[i, k]
             if row < 0 or values[row] < 0 or values[row] == last:
                 continue
+            start = offsets[values[row]]
+            size = offsets[values[row] + 1] - start
+            if at + size + 1 > out.size:
+                return FULL
             if last >= 0:
                 out[at] = _AMPERSAND
                 at += 1
             last = values[row]
-            for p in range(offsets[last], offsets[last + 1]):
-                out[at] = text[p]
-                at += 1
+            copy_bytes(out, at, text, start, size)  # type: ignore[call-arg]
+            at += size
         spans[i, 1] = at
+    return at
 
 
 @compiled

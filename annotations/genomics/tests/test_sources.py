@@ -7,12 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pysam
 import pytest
 
 from annotations.genomics.errors import AnnotationError
 from annotations.genomics.reference.build import BuildInputs, build_reference
 from annotations.genomics.sources.declaration import SHIPPED, Field, FieldType, find_declaration
+from annotations.genomics.sources.layout import ValueColumn
+from annotations.genomics.sources.match import write_values
 from annotations.genomics.sources.values import safe_value
 from annotations.genomics.tests.made import unpack_gzip
 from annotations.genomics.tests.made_sources import DECLARED, SEQUENCE, build, infos, query, run, source_line
@@ -355,3 +358,14 @@ def test_an_unknown_source_is_refused_with_the_names_of_those_there_are(tmp_path
         build(tmp_path, [], more=[("../mitomap", tmp_path / "made.vcf")])
     assert caught.value.code == "source_unknown"
     assert "mitomap_disease" in caught.value.message
+
+
+def test_values_of_any_length_are_written_whole() -> None:
+    words = [b"a" * 300_000, b"b", b"c" * 90_000]
+    offsets = np.cumsum([0, *map(len, words)]).astype(np.int64)
+    column = ValueColumn(np.array([0, 1, 2, -1], np.int32), offsets, np.frombuffer(b"".join(words), np.uint8))
+    rows = np.array([[1, -1], [0, 2], [3, -1], [2, 2]], np.int64)
+    text, spans = write_values([(rows, column), (rows[::-1].copy(), column)], len(rows))
+    written = [[bytes(text[start:stop]) for start, stop in each] for each in spans.tolist()]
+    expected = [words[1], words[0] + b"&" + words[2], b"", words[2]]
+    assert written == [expected, expected[::-1]]
