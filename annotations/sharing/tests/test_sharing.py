@@ -64,6 +64,7 @@ def _pages(job: Job) -> dict[str, str]:
     return {
         "job": at,
         "table": f"{at}explore/",
+        "headline": f"{at}explore/headline",
         "counts": f"{at}explore/counts",
         "transcripts": f"{at}explore/transcripts/0",
         "variant": f"{at}variants/0/",
