@@ -161,32 +161,69 @@ def test_what_one_user_has_another_does_not_find(profile: Profile, account: tupl
         assert visitor.get(path).status_code == 200, path
 
 
-def test_a_mitochondrial_file_of_an_old_version_is_annotated(
-    profile: Profile, account: tuple[Visitor, str], tmp_path: Path
-) -> None:
-    content = read_bench("gas_free_1.vcf")
-    if content is None:
-        pytest.skip("the course system's sample uploads are not beside the project")
-    visitor, _ = account
-    job = visitor.annotate(content, "gas_free_1.vcf")
+OLD = "nobody supports NCBI36 any more"
+ELSEWHERE = "choose a reference that holds them"
+REFUSED = {
+    "NA12878_chr21_GRCh38.vcf.gz": ("the file has only chr21", ELSEWHERE),
+    "crlf_windows.vcf": ("does not begin with ##fileformat", "send the file as its caller wrote it"),
+    "gas_free_2.vcf": ("the file has only Y", OLD),
+    "gas_premium_1.vcf": ("is on the assembly NCBI36", OLD),
+    "gas_premium_2.vcf": ("the file has only 1 ", ELSEWHERE),
+    "gas_premium_3.vcf": ("VCF 3.3, and it is on NCBI36", "call the variants anew"),
+    "kgp_chr10_1k_sites_2548_samples.vcf.gz": ("the file has only 10", ELSEWHERE),
+}
+# What the page of the result says: (records, annotated, skipped).
+ANNOTATED = {
+    "gas_free_1.vcf": (1_141, 1_140, 1),
+    "gas_test.vcf": (350, 350, 0),
+    "kgp30x_RYR1_chr19_3202_samples.vcf.gz": (4_403, 4_403, 0),
+    "gvcf_HG00187_chr22.g.vcf.gz": (1_745, 0, 1_745),
+}
+
+
+@pytest.mark.parametrize("profile", ["local"], indirect=True)
+def test_a_file_that_cannot_be_annotated_is_refused_before_it_is_queued(profile: Profile) -> None:
+    visitor = new_visitor(profile.service)
+    for name, words in REFUSED.items():
+        upload = visitor.upload(bench_input(name), name)
+        page = visitor.get(f"/uploads/{upload}/").text
+        answer = visitor.post("/jobs/new", upload_id=upload, submission_key=uuid4().hex, reference="demo")
+        assert "This file cannot be annotated." in page, name
+        assert answer.status_code == 422, name
+        for said in words:
+            assert said in page, name
+            assert said in answer.text, name
+
+
+@pytest.mark.parametrize("profile", ["local"], indirect=True)
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_what_a_job_annotates_and_skips_adds_up_on_its_page(profile: Profile, name: str, tmp_path: Path) -> None:
+    content = bench_input(name)
+    records, annotated, skipped = ANNOTATED[name]
+    visitor = new_visitor(profile.service)
+    upload = visitor.upload(content, name)
+    form = {"upload_id": upload, "submission_key": uuid4().hex, "reference": "demo"}
+    answer = visitor.post("/jobs/new", **form)
+    if not annotated:
+        assert answer.status_code == 422
+        assert "None of the records looked at would be annotated" in answer.text
+        answer = visitor.post("/jobs/new", **form, confirmed="on")
+    job = answer.url.removeprefix(visitor.url)
     assert profile.service.wait_for_job(job)["status"] == "completed"
+    page = re.sub(r"<[^>]+>|\s+", " ", visitor.get(job).text)
+    assert f"{records:,} records: {annotated:,} annotated, {skipped:,} skipped" in re.sub(" +", " ", page)
     vcf = visitor.download(job, "vcf", tmp_path / "out.vcf.gz")
-    (tmp_path / "in.vcf.gz").write_bytes(gzip.compress(content))
-    assert records_of(vcf) == records_of(tmp_path / "in.vcf.gz")
+    given = tmp_path / "in.vcf.gz"
+    given.write_bytes(content if name.endswith(".gz") else gzip.compress(content))
+    assert records_of(vcf) == records_of(given)
 
 
-def test_a_file_of_another_assembly_is_refused_before_it_is_queued(
-    profile: Profile, account: tuple[Visitor, str]
-) -> None:
-    content = read_bench("gas_premium_1.vcf")
+def bench_input(name: str) -> bytes:
+    """One of the benchmark's inputs; skips where they are not beside the project."""
+    content = read_bench(name)
     if content is None:
-        pytest.skip("the course system's sample uploads are not beside the project")
-    visitor, _ = account
-    upload = visitor.upload(content, "gas_premium_1.vcf")
-    assert "assembly" in visitor.get(f"/uploads/{upload}/").text
-    answer = visitor.post("/jobs/new", upload_id=upload, submission_key=uuid4().hex, reference="demo")
-    assert answer.status_code == 422
-    assert "assembly" in answer.text
+        pytest.skip("the benchmark's inputs are not beside the project")
+    return content
 
 
 MAKE_TOKEN = """

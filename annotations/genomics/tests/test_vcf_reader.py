@@ -104,6 +104,8 @@ def test_what_is_no_vcf_is_refused(tmp_path: Path, data: bytes, code: str) -> No
         (lambda data: data[: len(data) // 2], "truncated"),
         (lambda data: data[:2000] + bytes([data[2000] ^ 255]) + data[2001:], "damaged"),
         (lambda data: data + b"garbage, and enough of it", "damaged"),
+        (lambda data: data[:16] + b"\x00\x00" + data[18:], "damaged"),  # a block that says it is of one byte
+        (lambda data: data[:16] + b"\x18\x00" + data[18:], "damaged"),  # or as long as what every block begins with
     ],
 )
 def test_damage_to_bgzf_is_seen(tmp_path: Path, damage, code: str) -> None:

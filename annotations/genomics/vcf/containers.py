@@ -178,6 +178,8 @@ class Packed:
 
 def unpack_block(block: bytes) -> bytes:
     """Content of one complete BGZF block. Raises AnnotationError(damaged)."""
+    if len(block) <= _BGZF_FIXED + 8:
+        raise _damaged()
     checksum, size = struct.unpack_from("<II", block, len(block) - 8)
     if size > _BLOCK_CONTENT:
         raise _damaged()
