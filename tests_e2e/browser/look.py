@@ -54,6 +54,8 @@ class Order:
     scheme: str
     width: int
     cookies: dict[str, str] = field(default_factory=dict)
+    has_genome: bool = False
+    """igv.js is on the pages: wait until it has drawn; the bound on script does not hold for it."""
 
 
 def look(order: Order) -> list[str]:
@@ -102,6 +104,8 @@ def _faults(page: Page, path: str, order: Order) -> list[str]:
 
     page.on("response", measure)
     page.goto(order.url + path)
+    if order.has_genome:
+        page.locator("[data-igv] canvas").first.wait_for()
     page.wait_for_function("() => !document.querySelector('.htmx-request')")
     page.remove_listener("response", measure)
     shift, moved = page.evaluate(SHIFT)
@@ -110,7 +114,7 @@ def _faults(page: Page, path: str, order: Order) -> list[str]:
         found.append(f"scrolls sideways at {order.width} px")
     if shift > MAX_SHIFT:
         found.append(f"jumps as it loads: a layout shift of {shift:.2f} ({', '.join(map(str, moved))})")
-    if sum(sizes) > MAX_SCRIPT:
+    if sum(sizes) > MAX_SCRIPT and not order.has_genome:
         found.append(f"{sum(sizes):,} bytes of script")
     return found
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.tests.people import BACKEND
 from annotations import transitions
+from annotations.areas import area
 from annotations.explorer.tests.conftest import MakeResult, _own_explorer, make_result  # noqa: F401
 from annotations.explorer.tests.test_genotypes import COMPOUND, GENES, table_of, vcf_of
-from annotations.models import DeliveryStatus, Job, NoticeKind, Result, StorageState, Webhook
+from annotations.models import DeliveryStatus, Job, NoticeKind, Output, OutputKind, Result, StorageState, Webhook
 from annotations.notes import keeping
 from annotations.notices.telling import tell
 from annotations.sharing import granting
@@ -128,6 +129,21 @@ def test_genotypes_of_a_trio_and_two_results_compared(
         "compared with itself": f"/jobs/{trio.pk}/compare/?with={trio.pk}",
     }
     wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser)))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS[:2])
+def test_a_result_on_the_genome(
+    live_server: Any, browser: Client, virus_job: Job, virus_files: Path, scheme: str, width: int
+) -> None:
+    for kind, ending in ((OutputKind.VCF, ".vcf.gz"), (OutputKind.VCF_INDEX, ".vcf.gz.tbi")):
+        file = virus_files / f"annotated{ending}"
+        key = f"genome/{virus_job.pk}{ending}"
+        area("results").store(file, key, lambda: None)
+        facts = {"file_name": file.name, "size_bytes": file.stat().st_size, "sha256": "0" * 64}
+        Output.objects.create(result=virus_job.result, kind=kind, storage_key=key, **facts)
+    addresses = {"genome": f"/jobs/{virus_job.pk}/genome/"}
+    wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser), has_genome=True))
     assert not wrong, "\n".join(wrong)
 
 
