@@ -168,10 +168,12 @@ def _genes(found: Mapping[str, list[str]]) -> Condition:
 
 def one_of_alleles(alleles: tuple[tuple[str, int, str, str], ...]) -> Condition:
     """One of the variants. Found by their places first: to compare every allele in full takes a second of millions."""
+    if not alleles:
+        return Condition("false")
     places = ", ".join("?" * len(alleles))
     whole = ", ".join(["(?, ?, ?, ?)"] * len(alleles))
     near = f"SELECT allele, contig, pos, ref, alt FROM alleles WHERE pos IN ({places})"  # noqa: S608 - marks alone
-    same = f"(contig, pos, coalesce(ref, ''), coalesce(alt, '')) IN ({whole})"
+    same = f"(contig, pos, coalesce(ref, ''), coalesce(alt, '')) IN (VALUES {whole})"
     sql = f"allele IN (SELECT allele FROM ({near}) WHERE {same})"  # noqa: S608 - the two above
     return Condition(sql, (*(pos for _, pos, _, _ in alleles), *(value for allele in alleles for value in allele)))
 
