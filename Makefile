@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run upgrade test bench bench-explorer bench-sources bench-hgvs bench-genome bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
+.PHONY: help setup run upgrade test bench bench-explorer bench-sources bench-hgvs bench-genome bench-fuzz bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ bench-sources: setup $(DEV_STAMP) ## What a ClinVar and a gnomAD of full size co
 
 bench-genome: setup $(DEV_STAMP) ## A made genome of the human one's size: build, open, annotate (15 GB of disk; ARGS="--scale 0.1": a tenth)
 	@$(BIN)/python -m benchmarks.genome $(ARGS)
+
+bench-fuzz: setup $(DEV_STAMP) ## Broken files through the annotator for ten minutes (ARGS="--minutes 2")
+	@$(BIN)/python -m benchmarks.fuzz_reader $(ARGS)
 
 bench-hgvs: setup $(DEV_STAMP) ## HGVS names read back by a second program, in an environment of its own
 	@test -x $(VAR_DIR)/hgvs/bin/python || $(PYTHON) -m venv $(VAR_DIR)/hgvs
