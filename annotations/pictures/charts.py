@@ -133,7 +133,8 @@ def karyogram(name: str, contigs: Sequence[Chromosome]) -> SafeString:
         drawn.append(link(contig.href, words, label))
         for at, bar in enumerate(contig.density):
             if bar.number:
-                x, width = _NAME + at * contig.step * scale, contig.step * scale
+                start = at * contig.step
+                x, width = _NAME + start * scale, min(contig.step, contig.length - start) * scale
                 height = max(_DENSITY * bar.number / largest, 1.0)
                 catch = rect(x, floor - _DENSITY, width, _DENSITY + _BODY, "catch")
                 mark = rect(x, floor - height, max(width - 0.5, 0.8), height, "mark")

@@ -116,6 +116,17 @@ def test_a_whole_genome_is_drawn_in_columns_that_can_be_hit():
     assert sum(row.number for row in plot.rows) == 3300
 
 
+def test_no_column_of_a_density_is_wider_than_what_is_left_of_its_contig():
+    contigs = [{"contig": "NC_045512.2", "length": 29_903, "alleles": 3, "density": [3]}]
+    contigs.append({"contig": "other", "length": 1_500_000, "alleles": 2, "density": [1, 1]})
+    (plot,) = draw_plots({"contigs": contigs})
+    found = ET.fromstring(plot.svg).iter(f"{SVG}rect")
+    ends = [(one.get("class"), float(one.attrib["x"]) + float(one.attrib["width"])) for one in found]
+    bodies = [end for name, end in ends if name == "body"]
+    assert max(end for name, end in ends if name == "mark") <= max(bodies) + 0.1
+    assert min(end for name, end in ends if name == "mark") <= min(bodies) + 1
+
+
 def test_names_from_a_file_stay_text(plots: dict[str, Plot]):
     assert "A&lt;B" in plots["genes"].svg
     assert element("text", "<script>", class_='"x') == '<text class="&quot;x">&lt;script&gt;</text>'
