@@ -271,7 +271,8 @@ def _put_back(
             _tell(job.pk, "failed", job.attempt, code=code)
             _promise_news(job.pk)
         else:
-            due_at = from_now(timedelta() if is_orderly else pause_before_next(job.attempt))
+            # Not from_now(nothing): SQLite would write more digits, and call it later than the same moment.
+            due_at = Now() if is_orderly else from_now(pause_before_next(job.attempt))
             _move(Q(pk=job.pk), JobStatus.RUNNING, JobStatus.PENDING, lease_until=None, crashes=crashes, due_at=due_at)
     return True
 

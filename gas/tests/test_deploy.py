@@ -271,7 +271,13 @@ def test_the_role_in_the_docs_may_do_what_the_code_does_and_no_more():
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
     code = "".join(
         (ROOT / name).read_text()
-        for name in ("annotations/s3_area.py", "archival/s3_store.py", "archival/events.py", "gas/queues.py")
+        for name in (
+            "annotations/s3_area.py",
+            "archival/s3_store.py",
+            "archival/events.py",
+            "gas/queues.py",
+            "gas/buckets.py",
+        )
     )
     called = set(re.findall(r"(?:client|_once|_client\(\))\.(\w+)\(", code)) - {"get_paginator"}
     called |= set(re.findall(r'get_paginator\(\s*"(\w+)"', code))
