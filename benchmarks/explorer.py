@@ -32,6 +32,7 @@ WORK = Path(__file__).resolve().parent / "work" / "explorer"
 IN_GROUP = 40_000
 TRANSCRIPTS = 3
 SAMPLES = ("child", "mother", "father")
+TRIO = "&".join(f"{name}={name}" for name in SAMPLES)
 CONTIGS = [f"chr{number}" for number in range(1, 23)]
 GENES = [f"GENE{number}" for number in range(20_000)]
 _TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -195,60 +196,86 @@ def main() -> None:
     measure(tables)
 
 
-def measure(tables: Any) -> None:
-    """Print the time of each question, and of 20 at once."""
-    from django.http import QueryDict
+class Asker:
+    """Asks one result's files what the pages ask. Imports wait for Django's settings."""
 
-    from annotations.explorer import database, queries
-    from annotations.explorer.conditions import both, conditions_of, trio_of
-    from annotations.explorer.filters import Filters
+    def __init__(self, tables: Any) -> None:
+        self._tables = tables
 
-    def ask(query: str, sort: str = "", after: str = "") -> queries.Page:
+    def page(self, query: str, sort: str = "", after: str = "") -> Any:
+        """A page of the table, and how many alleles there are in all."""
+        from django.http import QueryDict
+
+        from annotations.explorer import database, queries
+        from annotations.explorer.conditions import both, conditions_of
+        from annotations.explorer.filters import Filters
+
         filters = Filters(QueryDict(query))
-        with database.opened_files(tables, genotypes=filters.asks_genotypes) as cursor:
+        with database.opened_files(self._tables, genotypes=filters.asks_genotypes) as cursor:
             known = cursor.columns()
             where = both(conditions_of(filters.values, cursor, known).values())
             queries.count(cursor, where)
             return queries.page(cursor, known, where, queries.read_order(sort, known), after)
 
-    def ask_counts(query: str) -> None:
-        with database.opened_files(tables) as cursor:
+    def counts(self, query: str) -> None:
+        """The numbers beside the filters."""
+        from django.http import QueryDict
+
+        from annotations.explorer import database, queries
+        from annotations.explorer.conditions import conditions_of
+        from annotations.explorer.filters import Filters
+
+        with database.opened_files(self._tables) as cursor:
             known = cursor.columns()
             queries.facets(cursor, known, conditions_of(Filters(QueryDict(query)).values, cursor, known))
 
-    def ask_patterns(query: str) -> None:
-        with database.opened_files(tables, genotypes=True) as cursor:
-            filters = Filters(QueryDict(f"{trio}&{query}"))
-            conditions = conditions_of(filters.values, cursor, cursor.columns())
-            trio_columns = trio_of(filters.values, cursor.samples())
-            assert trio_columns is not None
-            queries.pattern_counts(cursor, trio_columns, conditions)
-            queries.genotype_counts(cursor, trio_columns.child, conditions)
+    def patterns(self, query: str) -> None:
+        """The numbers beside the genotypes and a trio's patterns."""
+        from django.http import QueryDict
 
-    trio = "&".join(f"{name}={name}" for name in SAMPLES)
+        from annotations.explorer import database, queries
+        from annotations.explorer.conditions import conditions_of, trio_of
+        from annotations.explorer.filters import Filters
+
+        with database.opened_files(self._tables, genotypes=True) as cursor:
+            filters = Filters(QueryDict(f"{TRIO}&{query}"))
+            conditions = conditions_of(filters.values, cursor, cursor.columns())
+            trio = trio_of(filters.values, cursor.samples())
+            assert trio is not None
+            queries.pattern_counts(cursor, trio, conditions)
+            queries.genotype_counts(cursor, trio.child, conditions)
+
+
+def questions_of(asker: Asker) -> dict[str, Callable[[], object]]:
+    """What is measured, by name; each asks with another value every time, so that no answer is remembered."""
     value = count(1)
 
     def numbers(pattern: str) -> Iterator[str]:
         while True:
             yield pattern.format(n=next(value), f=0.001 + next(value) / 1e6)
 
-    questions: dict[str, Callable[[], object]] = {
-        "first page": lambda: ask(""),
-        "impact and frequency": _asked(ask, numbers("impact=HIGH&impact=MODERATE&af_below={f}")),
-        "preset rare and damaging": _asked(ask, numbers("preset=rare_damaging&qual_min={f}")),
-        "gene": _asked(ask, numbers("gene=GENE{n}")),
-        "region": _asked(ask, numbers("region=chr7:1-{n}00000")),
-        "HGVS name": _asked(ask, numbers("q=c.{n}A>G")),
-        "sorted by frequency": lambda: ask("", "-frequency"),
-        "genotype of a sample": _asked(ask, numbers("sample=child&genotype=het&qual_min={f}")),
-        "de novo": _asked(ask, numbers(trio + "&pattern=de_novo&qual_min={f}")),
-        "compound heterozygous": _asked(ask, numbers(trio + "&pattern=compound&qual_min={f}")),
-        "the same, rare and damaging": _asked(
-            ask, numbers(trio + "&pattern=compound&preset=rare_damaging&qual_min={f}")
-        ),
-        "counts of genotypes": _asked(ask_patterns, numbers("impact=HIGH&qual_min={f}")),
-        "counts beside the filters": _asked(ask_counts, numbers("qual_min={f}")),
+    compound = TRIO + "&pattern=compound"
+    return {
+        "first page": lambda: asker.page(""),
+        "impact and frequency": _asked(asker.page, numbers("impact=HIGH&impact=MODERATE&af_below={f}")),
+        "preset rare and damaging": _asked(asker.page, numbers("preset=rare_damaging&qual_min={f}")),
+        "gene": _asked(asker.page, numbers("gene=GENE{n}")),
+        "region": _asked(asker.page, numbers("region=chr7:1-{n}00000")),
+        "HGVS name": _asked(asker.page, numbers("q=c.{n}A>G")),
+        "sorted by frequency": lambda: asker.page("", "-frequency"),
+        "genotype of a sample": _asked(asker.page, numbers("sample=child&genotype=het&qual_min={f}")),
+        "de novo": _asked(asker.page, numbers(TRIO + "&pattern=de_novo&qual_min={f}")),
+        "compound heterozygous": _asked(asker.page, numbers(compound + "&qual_min={f}")),
+        "the same, rare and damaging": _asked(asker.page, numbers(compound + "&preset=rare_damaging&qual_min={f}")),
+        "counts of genotypes": _asked(asker.patterns, numbers("impact=HIGH&qual_min={f}")),
+        "counts beside the filters": _asked(asker.counts, numbers("qual_min={f}")),
     }
+
+
+def measure(tables: Any) -> None:
+    """Print the time of each question, and of 20 at once."""
+    asker = Asker(tables)
+    questions = questions_of(asker)
     print(f"{'question':<28}{'first':>9}{'warm':>9}{'slowest':>9}{'CPU':>9}   ms")
     for name, question in questions.items():
         times = [_milliseconds(question)]
@@ -256,8 +283,8 @@ def measure(tables: Any) -> None:
         times += [_milliseconds(question) for _ in range(7)]
         cpu = 1000 * (time.process_time() - began) / 7
         print(f"{name:<28}{times[0]:>9.0f}{statistics.median(times[1:]):>9.0f}{max(times[1:]):>9.0f}{cpu:>9.0f}")
-    page = ask("", "-frequency")
-    print(f"{'second page of that':<28}{_milliseconds(lambda: ask('', '-frequency', page.next_key)):>9.0f}")
+    page = asker.page("", "-frequency")
+    print(f"{'second page of that':<28}{_milliseconds(lambda: asker.page('', '-frequency', page.next_key)):>9.0f}")
     mixed = [list(questions.values())[number % 6] for number in range(20)]
     with ThreadPoolExecutor(20) as users:
         times = sorted(users.map(_milliseconds, mixed))

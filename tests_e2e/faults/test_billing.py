@@ -107,6 +107,8 @@ def test_upgrade_cancel_resume_and_end_by_the_pages_alone(shop: Shop) -> None:
     shop.portal(visitor, "cancel", "resume", "cancel")
     shop.stripe.advance(days=32)
     shop.wait_for_plan(email, ("free", 2))
+    shop.wait_until_calm()
+    assert shop.plan(email) == ("free", 2)
 
 
 def test_webhooks_shuffled_tripled_and_lost_end_as_stripe_says(shop: Shop) -> None:
@@ -178,6 +180,8 @@ def test_a_control_worker_killed_in_a_sync_changes_the_plan_once(shop: Shop, fau
     shop.wait_for_plan(email, ("premium", 1))
     shop.site.stop(doomed)
     shop.site.start_one("control")
+    shop.wait_until_calm()
+    assert shop.plan(email) == ("premium", 1)
 
 
 def test_a_web_process_killed_with_the_event_stored_tells_it_all_the_same(shop: Shop) -> None:

@@ -54,6 +54,7 @@ def test_a_worker_killed_at_a_step_leaves_the_job_to_the_next(site: Deployment, 
     site.start("annotate", GAS_FAULT=f"{point}:1")
     job = visitor.annotate(small_vcf())
     finish(site, job, attempts=2, crashes=1)
+    assert site.events_of(job).count("claimed") == 2
 
 
 def test_the_annotator_dies_with_its_worker(site: Deployment, visitor: Visitor) -> None:
@@ -73,12 +74,14 @@ def test_a_worker_killed_while_storing_leaves_no_object_behind(site: Deployment,
     job = visitor.annotate(small_vcf())
     finish(site, job, attempts=2, crashes=1)
     wait_until(lambda: site.stored_attempts(job) == {2}, "the first attempt's objects are swept")
+    assert site.events_of(job).count("claimed") == 2
 
 
 def test_a_worker_killed_after_the_commit_does_not_lose_the_mail(site: Deployment, visitor: Visitor) -> None:
     site.start("annotate", GAS_FAULT="after_commit:1")
     job = visitor.annotate(small_vcf())
     finish(site, job, attempts=1, crashes=0)
+    assert site.events_of(job).count("claimed") == 1
 
 
 def test_a_worker_that_lost_its_lease_cannot_finish(site: Deployment, visitor: Visitor) -> None:
