@@ -3,8 +3,8 @@
 Each variant is described by itself, as VEP does. Where one haplotype of a sample carries two of
 them in one codon of a transcript, the pair is counted and named in the summary: the residue that is
 made is then neither of the two that are shown. Seen are neighbours in the file that lie within one
-codon of an exon (a codon that an intron parts is not looked at). Genotypes are read for records
-that touch the same codon, and for no other.
+codon of an exon (a codon that an intron parts is not looked at). Most records have no neighbour, and
+most neighbours are not phased: compiled code drops these before anything is made of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ EXAMPLES: Final = 100
 """Pairs that are named; all are counted."""
 _REACH: Final = 2  # bases between the ends of two changes in one codon
 _SIDES: Final = 63  # calls of one GT that fit a bit each
-_TAB, _SLASH, _ZERO, _NINE, _COLON, _BAR = 9, 47, 48, 57, 58, 124
+_TAB, _SLASH, _ZERO, _NINE, _COLON, _G, _T, _BAR = 9, 47, 48, 57, 58, 71, 84, 124
+_SHORTEST: Final = 4  # bytes of FORMAT and a sample: "GT", a tab, a call
+_UNREAD: Final = 255
 _FNV_START: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
 
@@ -86,24 +88,63 @@ class Carriers:
 
 
 @compiled
-def mark_neighbours(pos: Int64s, end: Int64s, name: Int32s, marked: Bytes) -> None:
-    """Mark records with another within reach, and those within reach of the chunk's ends."""
+def strength_of_calls(text: Bytes, first: int, last: int) -> int:
+    """How much FORMAT and samples in text[first:last] tell of haplotypes, before any allele is looked at.
+
+    0: nobody carries an ALT. 1: somebody does, on a haplotype that is not known. 2: somebody does on a known one
+    or on all; or GT is not the first key, where it should be, and nothing is known. Alleles of two records are
+    together on a haplotype only if one record has 2 and the other at least 1.
+    """
+    if last - first < _SHORTEST or text[first] != _G or text[first + 1] != _T:
+        return 2
+    strength, call = 0, -1
+    is_genotype = has_alt = has_other = is_slashed = False
+    for i in range(first + 2, last + 1):
+        letter = text[i] if i < last else _TAB
+        if is_genotype and _ZERO <= letter <= _NINE:
+            call = max(call, 0) * 10 + letter - _ZERO
+        elif is_genotype and (letter == _BAR or letter == _SLASH or letter == _COLON or letter == _TAB):
+            has_alt, has_other = has_alt or call > 0, has_other or call <= 0
+            is_slashed, call = is_slashed or letter == _SLASH, -1
+            if letter == _COLON or letter == _TAB:
+                if has_alt:
+                    strength = 1
+                    if not (has_other and is_slashed):
+                        return 2
+                is_genotype = has_alt = has_other = is_slashed = False
+        is_genotype = is_genotype or letter == _TAB
+    return strength
+
+
+@compiled
+def mark_neighbours(
+    text: Bytes, pos: Int64s, end: Int64s, name: Int32s, tails: Int64s, line_end: Int64s, strength: Bytes, marked: Bytes
+) -> None:
+    """Mark records that may share a haplotype with another within reach, or with one of the next or last chunk.
+
+    tails: where FORMAT begins. strength: for the function's own use, all _UNREAD.
+    """
     count = pos.size
-    for i in range(1, count):
-        if name[i] == name[i - 1] and pos[i] - end[i - 1] <= _REACH:
-            marked[i - 1] = marked[i] = 1
     for i in range(count):
-        if name[i] != name[0] or pos[i] - end[0] > _REACH:
-            break
-        marked[i] = 1
-    if count:
-        marked[count - 1] = 1
+        is_at_end = pos[i] - end[0] <= _REACH and name[i] == name[0]
+        is_at_end = is_at_end or (pos[count - 1] - end[i] <= _REACH and name[i] == name[count - 1])
+        marked[i] |= is_at_end
+        for j in range(i + 1, count):
+            if name[j] != name[i] or pos[j] < pos[i] or pos[j] - end[i] > _REACH:
+                break
+            for k in (i, j):
+                if strength[k] == _UNREAD:
+                    strength[k] = strength_of_calls(text, tails[k], line_end[k])
+            if strength[i] and strength[j] and strength[i] + strength[j] > 2:
+                marked[i] = marked[j] = 1
 
 
 def find_neighbours(records: Records, alleles: Alleles, pairs: Pairs) -> tuple[Neighbour, ...]:
     """Of a chunk: the records that have to be compared. Files without samples have none."""
     marked = np.zeros(len(records), np.uint8)
-    mark_neighbours(records.pos, records.end, records.name, marked)
+    strength = np.full(len(records), _UNREAD, np.uint8)
+    tails = records.fields[:, 8]
+    mark_neighbours(records.text, records.pos, records.end, records.name, tails, records.line_end, strength, marked)
     numbers = np.flatnonzero(marked)
     bounds = np.searchsorted(alleles.record, np.stack([numbers, numbers + 1]))
     found = (

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotations.genomics.command import describe_receipt
-from annotations.genomics.consequence.phasing import count_together, read_carriers
+from annotations.genomics.consequence.phasing import count_together, read_carriers, strength_of_calls
 from annotations.genomics.pipeline import annotate
 from annotations.genomics.reference.load import load_reference
 from annotations.genomics.request import Receipt, Request
@@ -113,3 +114,34 @@ def test_genotypes_of_any_kind_are_read_as_the_specification_says(
     wanted = (str(alts[0]), str(alts[1]))
     expected = sum(on_one_haplotype(one, other, wanted) for one, other in zip(*texts, strict=True))
     assert count_together(*carriers) == expected
+    strengths = [strength("\t".join(("GT:PS", *found)).encode()) for found in texts]
+    assert not expected or (min(strengths) >= 1 and max(strengths) == 2), "what may be together is never dropped"
+
+
+def strength(tail: bytes) -> int:
+    return strength_of_calls(np.frombuffer(tail, np.uint8), 0, len(tail))
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        (b"GT\t0/0\t.|.", 0),
+        (b"GT:PS\t0/1:7\t0|0:1", 1),  # digits of another field are no call
+        (b"GT\t0/1\t./2", 1),
+        (b"GT\t0|10", 2),
+        (b"GT\t0/1\t1/2", 2),
+        (b"GT\t1", 2),
+        (b"DP:GT\t1:0/1", 2),
+        (b"", 2),
+    ],
+)
+def test_unphased_calls_are_told_from_those_whose_haplotype_is_known(tail: bytes, expected: int) -> None:
+    assert strength(tail) == expected
+
+
+def test_two_alleles_are_compared_across_an_unphased_one_between_them(mito: Path, tmp_path: Path) -> None:
+    records = [(CODON, "GT", "1|0"), (CODON + 1, "GT", "0/1"), (CODON + 2, "GT", "1|0")]
+    for options in ({}, {"chunk_records": 1}, {"chunk_records": 2}):
+        receipt, named = run(mito, tmp_path, records, **options)
+        assert receipt.phased_codons == 1, "the one between them is not phased"
+        assert named[0]["lines"] == [3, 5]
