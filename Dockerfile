@@ -1,14 +1,14 @@
 # The image of all of GAS's programs: manage.py run prepare, run web, run annotate …
 # State lives in /var/lib/gas, a volume; everything else may be read-only.
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11.14-slim-trixie AS build
 # pycurl and others come as wheels; nothing is compiled here.
 RUN python -m venv /opt/gas/.venv
 COPY requirements/base.txt /tmp/base.txt
 RUN /opt/gas/.venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/base.txt
 
-FROM python:3.11-slim-bookworm
-# pg_dump and pg_restore, for manage.py backup and restore_backup.
+FROM python:3.11.14-slim-trixie
+# pg_dump and pg_restore, for manage.py backup and restore_backup: never older than the server.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/gas --create-home --shell /usr/sbin/nologin gas
 COPY --from=build /opt/gas/.venv /opt/gas/.venv

@@ -103,7 +103,7 @@ $(DEV_STAMP): $(BASE_STAMP) requirements/dev.txt
 	@touch $@
 
 $(WARM_STAMP): $(BASE_STAMP) $(GENOMICS)
-	@mkdir -p $(VAR_DIR)
+	@test -d $(VAR_DIR) || install -d -m 0700 $(VAR_DIR)
 	@echo "Compiling the annotator for this machine ..."
 	@$(BIN)/python -m annotations.genomics warm
 	@touch $@

@@ -19,6 +19,7 @@ class AnnotationsConfig(AppConfig):
         for module in (
             "mails",
             "erasure",
+            "examinations",
             "exports",
             "invariants",
             "metrics",

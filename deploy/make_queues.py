@@ -21,9 +21,11 @@ MAX_RECEIVE_COUNT = "10"  # a doorbell that ten workers dropped is worth a look
 
 def main() -> None:
     """Make all of it, and write the settings."""
+    if len(sys.argv) != 4:
+        sys.exit("Say three things: python deploy/make_queues.py BUCKET PREFIX ORIGIN; its head says what they are.")
     bucket, prefix, origin = sys.argv[1:]
-    make_bucket(bucket, origin)
-    lines = [f"GAS_S3_BUCKET={bucket}"]
+    region = make_bucket(bucket, origin)
+    lines = [f"GAS_S3_BUCKET={bucket}", f"GAS_S3_REGION={region}", f"GAS_SQS_REGION={region}"]
     dead = []
     for name in ("annotate", "control"):
         url, dead_url = make_queue(f"{prefix}-{name}")
@@ -71,11 +73,11 @@ def make_restore_events(bucket: str, name: str) -> tuple[str, str]:
     return url, dead_url
 
 
-def make_bucket(name: str, origin: str) -> None:
-    """A private bucket that browsers may send to from our pages."""
+def make_bucket(name: str, origin: str) -> str:
+    """A private bucket that browsers may send to from our pages; the region of bucket and queues."""
     s3: Any = boto3.client("s3")
+    region = str(s3.meta.region_name)
     if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        region = s3.meta.region_name
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=name, **place)
     closed = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
@@ -91,6 +93,7 @@ def make_bucket(name: str, origin: str) -> None:
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [forget]})
+    return region
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import shutil
@@ -10,71 +9,88 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.core.checks import WARNING
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from django.core.mail import get_connection
-from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from gas import health, startup
+from gas import checks, health, registry, startup
 from gas.clock import database_now
+from gas.registry import Examination
 
 CLOCK_SECONDS = 5.0  # more than this apart, log lines and links' lifetimes mislead
 LINK_SECONDS = 10
 
 
 class FaultError(Exception):
-    """An examination found something; the message says what."""
+    """An examination found something; the message says what, `remedy` what to do where it is not the usual."""
 
-
-@dataclass(frozen=True)
-class Examination:
-    """What is looked at, how, and what to do about a fault."""
-
-    name: str
-    look: Callable[[], str]  # returns what was seen; raises what is wrong
-    remedy: str
+    def __init__(self, sentence: str, remedy: str = "") -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What an examination found."""
+    """What an examination found; `is_well` is None where it could not look for want of the database."""
 
     name: str
-    is_well: bool
+    is_well: bool | None
     sentence: str
-    remedy: str
+    remedy: str = ""
 
 
 def examine() -> Iterator[Finding]:
     """Look at everything; a fault in one does not keep the others from being looked at."""
-    for examination in EXAMINATIONS:
-        try:
-            yield Finding(examination.name, True, examination.look(), "")
-        except Exception as error:
-            said = str(error).strip().splitlines()[0] if str(error).strip() else ""
-            sentence = said if isinstance(error, FaultError) else f"{type(error).__name__}: {said}"
-            yield Finding(examination.name, False, sentence, examination.remedy)
+    is_database_well = True
+    for examination in (*EXAMINATIONS, *registry.examinations()):
+        finding = _look(examination)
+        if finding.name == "database":
+            is_database_well = finding.is_well is True
+        elif finding.is_well is None and is_database_well:
+            finding = replace(finding, is_well=False)
+        yield finding
+
+
+def _look(examination: Examination) -> Finding:
+    try:
+        return Finding(examination.name, True, examination.look())
+    except FaultError as fault:
+        return Finding(examination.name, False, str(fault), fault.remedy or examination.remedy)
+    except Exception as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        sentence = f"{type(error).__name__}: {said}"
+        is_asking = isinstance(error, DatabaseError) and examination.name != "database"
+        return Finding(examination.name, None if is_asking else False, sentence, examination.remedy)
 
 
 def _settings() -> str:
-    call_command("check", deploy=settings.HTTPS, fail_level="WARNING", stdout=io.StringIO(), stderr=io.StringIO())
+    if wrong := checks.said(WARNING, deployed=settings.HTTPS):
+        raise FaultError(wrong)
     return f"profile {settings.PROFILE}, version {settings.SITE_VERSION}"
 
 
 def _database() -> str:
     executor = MigrationExecutor(connection)
     if newer := startup.newer_migrations():
-        raise FaultError(f"The database is newer than this code, {settings.SITE_VERSION}: it has {newer[-1]}.")
+        raise FaultError(
+            f"The database is newer than this code, {settings.SITE_VERSION}: it has {newer[-1]}.",
+            "Start the newer version, or restore a backup from before the upgrade.",
+        )
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        raise FaultError(f"{len(missing)} migrations are not applied.")
+        one = len(missing) == 1
+        raise FaultError(
+            f"{len(missing)} migration{'' if one else 's'} {'is' if one else 'are'} not applied.",
+            "Run manage.py run prepare.",
+        )
     return f"{connection.vendor}, {len(executor.loader.applied_migrations)} migrations applied"
 
 
@@ -117,15 +133,12 @@ def _mail() -> str:
         (settings.MAIL_DIR / ".doctor").touch()
         (settings.MAIL_DIR / ".doctor").unlink()
         return f"files in {settings.MAIL_DIR}"
-    with get_connection():
-        return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} lets us in"
-
-
-def _reference() -> str:
-    manifest = settings.REFERENCES_DIR / settings.DEFAULT_REFERENCE / "manifest.json"
-    if not manifest.exists():
-        raise FaultError(f"The reference {settings.DEFAULT_REFERENCE} is not in {settings.REFERENCES_DIR}.")
-    return f"{settings.DEFAULT_REFERENCE} in {settings.REFERENCES_DIR}"
+    server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    try:
+        with get_connection():
+            return f"{server} lets us in"
+    except OSError as error:  # what smtplib raises is of this kind too
+        raise FaultError(f"{server} does not let us in: {error.strerror or error}.") from None
 
 
 def _disk() -> str:
@@ -158,17 +171,24 @@ def _sweeps() -> str:
 
 EXAMINATIONS = [
     Examination("settings", _settings, "docs/settings.md says what each setting means."),
-    Examination("database", _database, "Start the database, check GAS_DATABASE_URL, then run manage.py migrate."),
+    Examination("database", _database, "Start its server and check GAS_DATABASE_URL, or see that its file is whole."),
     Examination("clock", _clock, "Let chrony or systemd-timesyncd keep the time on both machines."),
-    Examination("broker", _broker, "Check GAS_BROKER, the queues' URLs and the role's rights on the queues."),
+    Examination(
+        "broker",
+        _broker,
+        "A folder must belong to the user who runs GAS; for SQS, check the queues' URLs and region, and the role's "
+        "rights against docs/install.md.",
+    ),
     *(
         Examination(
-            f"storage of {area}", _storage(area), "Check the folder's owner, or the bucket, its rights and KMS key."
+            f"storage of {area}",
+            _storage(area),
+            "A folder must belong to the user who runs GAS; for a bucket, check its name, region and KMS key, and the "
+            "role's rights against docs/install.md.",
         )
         for area in ("inputs", "results", "archive")
     ),
     Examination("mail", _mail, "Check GAS_SMTP_HOST, port, user, password and GAS_SMTP_TLS."),
-    Examination("reference", _reference, "Build it: manage.py reference build, or install."),
     Examination("compiler", _compiler, "Make the folder writable for this user, or set NUMBA_CACHE_DIR."),
     Examination("disk", _disk, "Free space, or give GAS_VAR_DIR and GAS_WORK_DIR a larger disk."),
     Examination("sweeps", _sweeps, "Start the service; if it runs, look at the log of the control worker and of beat."),

@@ -52,6 +52,16 @@ class OverviewTable:
 
 OverviewSource = Callable[[], OverviewTable]
 
+
+@dataclass(frozen=True)
+class Examination:
+    """What `manage.py doctor` looks at, how, and what to do about a fault."""
+
+    name: str
+    look: Callable[[], str]  # returns what was seen; raises what is wrong
+    remedy: str
+
+
 _outbox_handlers: dict[str, OutboxHandler] = {}
 _erasers: dict[str, tuple[int, Eraser]] = {}
 _invariants: dict[str, Invariant] = {}
@@ -59,6 +69,7 @@ _collectors: dict[str, Collector] = {}
 _exporters: dict[str, Exporter] = {}
 _sweeps: dict[str, Sweep] = {}
 _overview: dict[str, tuple[int, OverviewSource]] = {}
+_examinations: dict[str, Examination] = {}
 
 
 def _take(table: dict[str, F], name: str, entry: F) -> None:
@@ -134,6 +145,16 @@ def overview_table(name: str, order: int) -> Callable[[OverviewSource], Overview
     return register
 
 
+def examination(name: str, remedy: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Register what else `manage.py doctor` looks at; a gas.doctor.FaultError is the sentence about a fault."""
+
+    def register(look: Callable[[], str]) -> Callable[[], str]:
+        _take(_examinations, name, Examination(name, look, remedy))
+        return look
+
+    return register
+
+
 def sweep(name: str, task_name: str) -> None:
     """Register a periodic task of the control queue; `name` is its row in SweepRun."""
     _take(_sweeps, name, Sweep(name, task_name))
@@ -172,3 +193,8 @@ def overview_tables() -> list[OverviewSource]:
 def sweeps() -> list[Sweep]:
     """All sweeps by name."""
     return [_sweeps[name] for name in sorted(_sweeps)]
+
+
+def examinations() -> list[Examination]:
+    """What the apps have doctor look at, by name."""
+    return [_examinations[name] for name in sorted(_examinations)]

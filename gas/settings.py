@@ -217,6 +217,8 @@ def _database() -> dict[str, Any]:
             "CONN_MAX_AGE": 60,  # opening costs each request a millisecond, and closing the last one a write to disk
             "TEST": test,
         }
+    if not DATABASE_URL.startswith(("postgresql://", "postgres://")):
+        raise ImproperlyConfigured("GAS_DATABASE_URL must begin with postgresql://, or be empty for SQLite.")
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))
     parsed.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     return parsed

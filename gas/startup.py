@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import socket
 import subprocess
@@ -13,11 +12,14 @@ from collections.abc import Callable
 from typing import IO
 
 from django.conf import settings
+from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
+
+from gas import checks
 
 Say = Callable[[str], None]
 
@@ -68,9 +70,11 @@ def require_free_port() -> None:
 def require_settings() -> None:
     """Refuse settings that do not fit together."""
     try:
-        call_command("check", stdout=io.StringIO())
-    except (CommandError, ImproperlyConfigured) as error:
-        raise StartupError(f"The settings do not fit together: {error}") from None
+        wrong = checks.said(ERROR)
+    except ImproperlyConfigured as error:
+        wrong = str(error)
+    if wrong:
+        raise StartupError(f"The settings do not fit together: {wrong}")
 
 
 def prepare_database() -> None:

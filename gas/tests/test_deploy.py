@@ -112,6 +112,14 @@ def test_the_image_holds_every_app(settings):
     assert all((ROOT / name).exists() for name in copied)
 
 
+def test_the_image_has_a_pg_dump_that_can_read_the_database_beside_it():
+    clients = {"bookworm": 15, "trixie": 17}  # postgresql-client of each Debian
+    (debian,) = set(re.findall(r"^FROM python:[\d.]+-slim-(\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    server = re.fullmatch(r"postgres:(\d+)\..+", compose()["services"]["database"]["image"])
+
+    assert clients[debian] >= int(server[1])
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_units_run_a_part_that_exists(unit):
     (part,) = re.findall(r"^ExecStart=/opt/gas/\.venv/bin/python manage\.py run (\w+)$", unit.read_text(), re.MULTILINE)
@@ -199,7 +207,7 @@ def test_what_aws_needs_is_made_once_and_again(monkeypatch, capsys):
 
     from deploy import make_queues
 
-    for name, value in {"ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t", "DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {"ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t", "DEFAULT_REGION": "eu-west-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setattr("sys.argv", ["make_queues.py", "genomes", "gas", "https://gas.example.org"])
     with mock_aws():
@@ -220,11 +228,14 @@ def test_what_aws_needs_is_made_once_and_again(monkeypatch, capsys):
     assert first == again
     assert [line.split("=")[0] for line in first.splitlines()] == [
         "GAS_S3_BUCKET",
+        "GAS_S3_REGION",
+        "GAS_SQS_REGION",
         "GAS_SQS_ANNOTATE_URL",
         "GAS_SQS_CONTROL_URL",
         "GAS_SQS_RESTORE_EVENTS_URL",
         "GAS_SQS_DEAD_LETTER_URLS",
     ]
+    assert {"GAS_S3_REGION=eu-west-1", "GAS_SQS_REGION=eu-west-1"} <= set(first.splitlines())
     assert len(queues) == 6
     for name in ("annotate", "control", "restore-events"):
         policy = json.loads(about[f"gas-{name}"]["Attributes"]["RedrivePolicy"])

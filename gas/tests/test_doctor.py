@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 
 from gas import doctor, health, registry
 from gas.clock import database_now
@@ -14,11 +15,10 @@ pytestmark = pytest.mark.django_db
 def _healthy(settings, tmp_path, monkeypatch):
     """A service with everything in place."""
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    settings.VAR_DIR, settings.REFERENCES_DIR, settings.WORK_DIR = tmp_path, tmp_path / "references", tmp_path / "work"
+    settings.VAR_DIR, settings.WORK_DIR = tmp_path, tmp_path / "work"
     settings.MAIL_DIR = tmp_path / "mail"
     settings.MIN_FREE_PERCENT = 0
-    (tmp_path / "references" / "demo").mkdir(parents=True)
-    (tmp_path / "references" / "demo" / "manifest.json").write_text("{}")
+    monkeypatch.setattr(registry, "examinations", list)  # the apps' own are tested with them
     settings.STORAGES = settings.STORAGES | {
         area: {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / area}}
         for area in ("inputs", "results", "archive")
@@ -28,7 +28,7 @@ def _healthy(settings, tmp_path, monkeypatch):
 
 
 def faults():
-    return {finding.name: finding.sentence for finding in doctor.examine() if not finding.is_well}
+    return {finding.name: finding.sentence for finding in doctor.examine() if finding.is_well is False}
 
 
 def test_a_healthy_service_is_well(capsys, tmp_path):
@@ -39,15 +39,41 @@ def test_a_healthy_service_is_well(capsys, tmp_path):
 
 
 def test_each_fault_comes_with_what_to_do(settings, capsys):
-    settings.DEFAULT_REFERENCE = "GRCh38"
+    settings.MIN_FREE_PERCENT = 100
 
     with pytest.raises(SystemExit):
         call_command("doctor")
 
     said = capsys.readouterr().out
-    assert "FAULT   reference: The reference GRCh38 is not in" in said
-    assert "Build it: manage.py reference build, or install." in said
+    assert "no job is started below 100 %." in said
+    assert "        Free space, or give GAS_VAR_DIR and GAS_WORK_DIR a larger disk." in said
     assert said.count("well    ") == len(doctor.EXAMINATIONS) - 1
+
+
+def test_without_the_database_only_the_database_is_at_fault(monkeypatch, capsys):
+    def away(*_, **__):
+        raise OperationalError("connection refused")
+
+    for name in ("MigrationExecutor", "database_now"):
+        monkeypatch.setattr(doctor, name, away)
+    monkeypatch.setattr(health, "late_sweeps", away)
+
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+
+    said = capsys.readouterr().out
+    assert "FAULT   database: OperationalError: connection refused" in said
+    assert "unseen  clock: the database must be well first." in said
+    assert "chrony" not in said
+
+
+def test_a_query_that_fails_while_the_database_is_well_is_a_fault(monkeypatch):
+    def broken():
+        raise OperationalError("no such table")
+
+    monkeypatch.setattr(health, "late_sweeps", broken)
+
+    assert faults() == {"sweeps": "OperationalError: no such table"}
 
 
 def test_storage_that_cannot_be_written_is_found(tmp_path):
@@ -81,13 +107,14 @@ def test_a_mail_server_that_does_not_answer_is_found(settings):
     settings.MAIL, settings.EMAIL_BACKEND = "smtp", "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", 1, 2
 
-    assert faults() == {"mail": "ConnectionRefusedError: [Errno 111] Connection refused"}
+    assert faults() == {"mail": "127.0.0.1:1 does not let us in: Connection refused."}
 
 
 def test_settings_that_do_not_fit_are_found(settings):
     settings.STORAGE = "s3"
 
-    assert "settings" in faults()
+    assert "The file broker works within one host, but the storage is S3." in faults()["settings"]
+    assert "Set GAS_BROKER=sqs" in faults()["settings"]
 
 
 def test_late_sweeps_are_found(settings):
@@ -105,7 +132,7 @@ def test_migrations_that_are_missing_are_found():
     ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("gas")
     MigrationRecorder(connection).record_unapplied(app, newest)
 
-    assert faults() == {"database": "1 migrations are not applied."}
+    assert faults() == {"database": "1 migration is not applied."}
 
 
 def test_a_database_newer_than_the_code_is_found():

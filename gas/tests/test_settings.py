@@ -80,6 +80,7 @@ def test_a_misspelt_setting_is_refused_with_the_right_name(tmp_path):
         ("GAS_HTTPS", "yes", "GAS_HTTPS is 'yes', but it must be true or false: write true or false."),
         ("GAS_BROKER", "redis", "choose one of file, sqs"),
         ("GAS_SWEEP_SECONDS", "nan", "write a number from 0.2 up"),
+        ("GAS_DATABASE_URL", "postgrsql://gas:secret@db/gas", "GAS_DATABASE_URL must begin with postgresql://, or be"),
         ("GAS_HEARTBEAT_SECONDS", "31", "GAS_HEARTBEAT_SECONDS must be at most half of GAS_LEASE_SECONDS."),
     ],
 )

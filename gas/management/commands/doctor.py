@@ -18,7 +18,7 @@ LOOK_SECONDS = 2.0
 class Command(BaseCommand):
     """One line an examination; exit status 1 when one finds a fault."""
 
-    help = "Examine settings, database, clock, broker, storage, mail, reference, disk and sweeps."
+    help = "Examine settings, database, clock, broker, storage, mail, compiler, disk, sweeps, reference and sandbox."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,14 +35,16 @@ class Command(BaseCommand):
         self._show(findings)
 
     def _show(self, findings: list[doctor.Finding]) -> None:
-        faults = 0
+        faults = [finding for finding in findings if not finding.is_well]
         for finding in findings:
-            if finding.is_well:
-                self.stdout.write(f"well    {finding.name}: {finding.sentence}")
-            else:
-                faults += 1
-                self.stdout.write(f"FAULT   {finding.name}: {finding.sentence}\n        {finding.remedy}")
+            match finding.is_well:
+                case True:
+                    self.stdout.write(f"well    {finding.name}: {finding.sentence}")
+                case None:
+                    self.stdout.write(f"unseen  {finding.name}: the database must be well first.")
+                case False:
+                    self.stdout.write(f"FAULT   {finding.name}: {finding.sentence}\n        {finding.remedy}")
         if faults:
-            self.stderr.write(f"{faults} of {len(doctor.EXAMINATIONS)} examinations found a fault.")
+            self.stderr.write(f"{len(faults)} of {len(findings)} examinations did not end well.")
             sys.exit(1)
         self.stdout.write("All is well.")
