@@ -4,6 +4,7 @@ import pytest
 
 from annotations import child, examinations
 from annotations.genomics.reference import installed
+from annotations.genomics.reference.layout import FORMAT
 from gas.doctor import FaultError
 
 
@@ -13,7 +14,7 @@ def demo(settings, tmp_path):
     settings.REFERENCES_DIR, settings.DEFAULT_REFERENCE = tmp_path / "references", "demo"
     folder = tmp_path / "references" / "demo"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(f'{{"format": {installed.manifest.FORMAT}}}')
+    (folder / "manifest.json").write_text(f'{{"format": {FORMAT}}}')
     (folder / "sequence").write_bytes(b"ACGT")
     installed.write_checksums(folder)
     return folder

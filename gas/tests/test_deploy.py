@@ -115,9 +115,9 @@ def test_the_image_holds_every_app(settings):
 def test_the_image_has_a_pg_dump_that_can_read_the_database_beside_it():
     clients = {"bookworm": 15, "trixie": 17}  # postgresql-client of each Debian
     (debian,) = set(re.findall(r"^FROM python:[\d.]+-slim-(\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    server = re.fullmatch(r"postgres:(\d+)\..+", compose()["services"]["database"]["image"])
+    (server,) = re.findall(r"^postgres:(\d+)", compose()["services"]["database"]["image"])
 
-    assert clients[debian] >= int(server[1])
+    assert clients[debian] >= int(server)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
