@@ -113,13 +113,15 @@ def area(name: AreaName) -> Area:
     return S3Area(storage)
 
 
-def digest_of(stream: BinaryIO) -> tuple[int, str]:
-    """(bytes, SHA-256 as hex) of a stream, read to its end."""
+def digest_of(stream: BinaryIO, copy: BinaryIO | None = None) -> tuple[int, str]:
+    """(bytes, SHA-256 as hex) of a stream, read to its end and written to `copy`."""
     digest = hashlib.sha256()
     size = 0
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
         size += len(chunk)
+        if copy is not None:
+            copy.write(chunk)
     return size, digest.hexdigest()
 
 

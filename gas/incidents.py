@@ -11,6 +11,7 @@ import traceback
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gas import logs
@@ -28,14 +29,28 @@ def record(code: str, place: str, error: BaseException) -> None:
     """Keep the traceback of an error under its code; never raises, for something is wrong already."""
     if isinstance(error, OperationalError | InterfaceError):
         return  # it is the database that is away
-    text = logs.without_addresses("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
-    values = {"at": Now(), "place": place[:200], "error": type(error).__name__[:200], "traceback": text}
+    keep(code, place, type(error).__name__, text_of(error))
+
+
+def text_of(error: BaseException) -> str:
+    """The traceback as an incident keeps it."""
+    return logs.without_addresses("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
+
+
+def keep(code: str, place: str, error: str, text: str) -> None:
+    """The same of an error that is known by its name and `text_of` alone: another thread or process had it."""
+    values = {"at": Now(), "place": place[:200], "error": error[:200], "traceback": text}
     try:
         with transaction.atomic():
             if Incident.objects.filter(at__gt=from_now(-timedelta(minutes=1))).count() < MAX_IN_A_MINUTE:
                 Incident.objects.update_or_create(code=code[:80], defaults=values)
     except Exception:
         logger.exception("The incident %s could not be written down.", code)
+
+
+def of_last_day() -> QuerySet[Incident]:
+    """What broke in the last 24 hours."""
+    return Incident.objects.filter(at__gt=from_now(-timedelta(days=1)))
 
 
 def forget_old() -> None:

@@ -19,7 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gas import beacon, pausing, queues, registry
+from gas import beacon, incidents, pausing, queues, registry
 from gas.clock import database_now
 from gas.health import sweep_ages
 from gas.models import OutboxMessage, OutboxStatus
@@ -84,6 +84,9 @@ def collect() -> Iterator[Metric]:
     yield from _queues()
     yield from beacon.collect()
     yield _paused()
+    yield GaugeMetricFamily(
+        "gas_incidents_last_day", "What broke in the last 24 hours; 0 is good.", value=incidents.of_last_day().count()
+    )
     disk = shutil.disk_usage(settings.VAR_DIR)
     free = disk.free / disk.total
     yield GaugeMetricFamily("gas_disk_free_ratio", "Free part of the state folder's disk, 0 to 1.", value=free)

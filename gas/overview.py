@@ -14,7 +14,7 @@ from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils.html import format_html
 
-from gas import beacon, registry
+from gas import beacon, incidents, registry
 from gas.clock import database_now
 from gas.models import OutboxMessage, OutboxStatus, WorkerSeen
 from gas.registry import OverviewTable
@@ -28,6 +28,7 @@ LIMITS: dict[str, Callable[[float], bool]] = {
     "gas_disk_free_ratio": lambda ratio: ratio < 0.15,
     "gas_dead_letters": lambda count: count > 0,
     "gas_archive_failing": lambda count: count > 0,
+    "gas_incidents_last_day": lambda count: count > 0,
     "gas_workers": lambda count: count < 1,
     "gas_paused_seconds": lambda seconds: seconds > 14400,
 }
@@ -111,3 +112,19 @@ def failed_promises() -> OverviewTable:
     return OverviewTable(
         "Outbox: failed for good", ("Choose and try again", "Tries", "Last error"), rows, "Nothing failed for good."
     )
+
+
+@registry.overview_table("incidents", order=60)
+def broken() -> OverviewTable:
+    """The newest incidents of the last day: where, what, and the way to the traceback."""
+    now = database_now()
+    address = reverse("admin:gas_incident_changelist")
+    rows = [
+        (
+            format_html('<a href="{}?q={}">{}</a>', address, one.code, one.place),
+            one.error,
+            ago((now - one.at).total_seconds()),
+        )
+        for one in incidents.of_last_day().order_by("-at")[:MAX_ROWS]
+    ]
+    return OverviewTable("Broken in the last 24 hours", ("Where", "Error", "When"), rows, "Nothing broke.")

@@ -11,14 +11,12 @@ table), `changed` (bit i: column i of `compared` differs). `totals` has how many
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
 from annotations.explorer.conditions import quoted
+from annotations.explorer.whole import database_at
 
 KINDS: Final = ("left", "right", "changed")
 MAX_COMPARED: Final = 62  # bits
@@ -44,8 +42,7 @@ def compared_columns(left: dict[str, str], right: dict[str, str]) -> list[str]:
 
 def write_differences(left: Path, right: Path, target: Path, progress: Progress) -> None:
     """Make `target` of two tables of alleles. progress may raise to stop it."""
-    config: dict[str, Any] = {"memory_limit": "512MB", "threads": 2, "temp_directory": f"{target}.spill"}
-    with duckdb.connect(str(target), config=config) as connection:
+    with database_at(target) as connection:
         for name, path in (("l", left), ("r", right)):
             connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
         columns = compared_columns(_columns(connection, "l"), _columns(connection, "r"))
@@ -59,7 +56,6 @@ def write_differences(left: Path, right: Path, target: Path, progress: Progress)
         connection.execute(_DIFFERENCES.format(bits=" | ".join(bits) or "0"))
         connection.execute(_TOTALS)
         connection.execute("DROP TABLE pairs")
-    shutil.rmtree(f"{target}.spill", ignore_errors=True)
 
 
 def _columns(connection: Any, name: str) -> dict[str, str]:

@@ -17,6 +17,10 @@ class NotOfOneResultError(Exception):
     """The annotated VCF does not hold the alleles of the table."""
 
 
+class TooManySamplesError(Exception):
+    """Genotypes of so many samples are not kept."""
+
+
 def sample_names(vcf: BinaryIO) -> tuple[str, ...]:
     """The samples that the header names."""
     header, _ = split_header(unpacked(vcf, lambda read: None))

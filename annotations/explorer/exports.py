@@ -138,6 +138,8 @@ def run_next() -> bool:
         _fail(export, _TOO_MANY)
     except files.NotAtHandError:
         _fail(export, "The result went to the archive meanwhile. Bring it back, then ask again.")
+    except files.NotMadeError as error:
+        _fail(export, error.sentence)
     except Exception:
         logger.exception("Export %s was not made.", export.pk)
         if export.tries >= MAX_TRIES:

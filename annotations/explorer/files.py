@@ -5,20 +5,20 @@
     <explorer folder>/<owner>.<job>.<attempt>.genotypes.duckdb  what each sample has of each, see `genotypes`
     <explorer folder>/<of one result>+<of another>.comparison.duckdb  see annotations.comparison.differences
 
-A file that is being written has another ending until it is whole. Which results may be looked at,
+A file that is being written has another ending until it is whole; of one that cannot be made, a note says why
+(see `failing`). Which results may be looked at,
 the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,10 +26,13 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from annotations.areas import CHUNK, Area, ObjectChangedError, area
+from annotations.areas import Area, ObjectChangedError, StorageAwayError, area, digest_of
+from annotations.explorer import failing
 from annotations.explorer.annotated import NotOfOneResultError, sample_names
+from annotations.explorer.failing import Failure, Reason
 from annotations.genomics.errors import AnnotationError
 from annotations.models import Job, Output, OutputKind, Result, StorageState
+from gas import incidents, logs
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,16 @@ class NotAtHandError(Exception):
 
 class NoGenotypesError(Exception):
     """The VCF has no samples, too many, or is not the table's."""
+
+
+class NotMadeError(Exception):
+    """The files cannot be made: see `failing`. `job_id`: of the result whose file it is."""
+
+    def __init__(self, target: Path, failure: Failure) -> None:
+        super().__init__(f"{target.name}: {failure.reason}")
+        self.job_id = _jobs_in(target)[0]
+        self.code = failure.code
+        self.sentence = failing.SENTENCES[failure.reason]
 
 
 class PreparingError(Exception):
@@ -73,13 +86,48 @@ class Tables:
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What is to be made, and of what; holds no row, for threads use it."""
+class _Stored:
+    """A file of a result as it was recorded; holds no row, for threads use it."""
 
     area: Area
     key: str
     size_bytes: int
     sha256: str
+
+    @classmethod
+    def of(cls, output: Output) -> _Stored:
+        return cls(area("results"), output.storage_key, output.size_bytes, output.sha256)
+
+    def copy(self, target: Path) -> None:
+        """Fetch it; only the bytes that were recorded become the file."""
+        beside = target.with_suffix(f".{uuid4().hex}{_PART}")
+        try:
+            with self.area.open(self.key) as source, beside.open("wb") as copy:
+                self._compare(digest_of(source, copy))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What fails because the stored file is not what was recorded, raises ObjectChangedError."""
+        try:
+            yield
+        except Exception:
+            with self.area.open(self.key) as stream:
+                self._compare(digest_of(stream))
+            raise
+
+    def _compare(self, found: tuple[int, str]) -> None:
+        if found != (self.size_bytes, self.sha256):
+            raise ObjectChangedError(f"{self.key} is not what was recorded")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be made, and of what."""
+
+    stored: _Stored
     tables: Tables
     is_copied: bool
 
@@ -88,32 +136,27 @@ class _Wanted:
         from annotations.explorer.index import write_alleles  # Arrow: only for who makes a table
 
         if self.is_copied:
-            _copy(self)
-        write_alleles(self.tables.rows, beside, hear)
+            self.stored.copy(self.tables.rows)
+        with self.stored.blamed():
+            write_alleles(self.tables.rows, beside, hear)
 
 
 def folder() -> Path:
-    """Where the files are; made if it is missing."""
+    """Where the files are; whoever makes one makes it if it is missing."""
     place: Path = settings.EXPLORER_DIR
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
 
 
 def tables_of(result: Result, wait_seconds: float | None = None) -> Tables:
     """The files of a result, made now if they are small.
 
-    Raises NotAtHandError, or PreparingError where they take longer than `wait_seconds`, else WAIT_SECONDS.
+    Raises NotAtHandError, NotMadeError, or PreparingError where they take longer than `wait_seconds`,
+    else WAIT_SECONDS.
     """
     wanted = _wanted(result)
     _tidy_now_and_then()
-    if _is_ready(wanted):
-        os.utime(wanted.tables.alleles)
-        return wanted.tables
-    maker = _makers.start(wanted.tables.alleles, lambda: _is_ready(wanted), wanted.make)
-    maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
-    if _is_ready(wanted):
-        return wanted.tables
-    raise PreparingError(int(100 * maker.share))
+    _have(wanted.tables.alleles, wanted.make, wait_seconds, is_ready=lambda: _is_ready(wanted))
+    return wanted.tables
 
 
 def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
@@ -122,50 +165,35 @@ def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
     Raises what `tables_of` raises, and NoGenotypesError.
     """
     tables = tables_of(result, wait_seconds)
-    if tables.genotypes.exists():
-        os.utime(tables.genotypes)
-        return tables
-    vcf = _annotated(result)
-    results = area("results")
+    stored = _Stored.of(_annotated(result))
 
     def make(beside: Path, hear: Callable[[float], None]) -> None:
         from annotations.explorer.genotypes import write_genotypes  # Arrow and numba: only for who makes a file
 
-        with results.open(vcf.storage_key) as stream:
-            write_genotypes(stream, tables.alleles, beside, lambda read: hear(read / max(vcf.size_bytes, 1)))
+        with stored.blamed(), stored.area.open(stored.key) as stream:
+            write_genotypes(stream, tables.alleles, beside, lambda read: hear(read / max(stored.size_bytes, 1)))
 
-    maker = _makers.start(tables.genotypes, tables.genotypes.exists, make)
-    maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
-    if tables.genotypes.exists():
-        return tables
-    if not maker.thread.is_alive():  # it cannot be read: see the log
-        raise NoGenotypesError
-    raise PreparingError(int(100 * maker.share))
+    _have(tables.genotypes, make, wait_seconds)
+    return tables
 
 
 def comparison_of(left: Tables, right: Tables) -> Path:
-    """The file that says where two results differ, made now if they are small. Raises PreparingError."""
+    """The file that says where two results differ, made now if they are small. Raises PreparingError, NotMadeError."""
     names = [tables.alleles.name.removesuffix(_ALLELES) for tables in (left, right)]
     target = folder() / f"{'+'.join(names)}{_COMPARISON}"
-    if target.exists():
-        os.utime(target)
-        return target
 
     def make(beside: Path, hear: Callable[[float], None]) -> None:
         from annotations.comparison.differences import write_differences
 
         write_differences(left.alleles, right.alleles, beside, hear)
 
-    maker = _makers.start(target, target.exists, make)
-    maker.thread.join(WAIT_SECONDS)
-    if target.exists():
-        return target
-    raise PreparingError(int(100 * maker.share))
+    _have(target, make)
+    return target
 
 
 def samples_of(result: Result) -> tuple[str, ...]:
     """The samples of a result's VCF; none where it cannot be read now."""
-    with suppress(NotAtHandError, OSError):
+    with suppress(NotAtHandError, ObjectChangedError, StorageAwayError, OSError):
         return _samples_in(result) if result.storage in AT_HAND else ()
     return ()
 
@@ -186,19 +214,25 @@ def _annotated(result: Result) -> Output:
 
 def prepare(result: Result) -> None:
     """Begin to make a result's files, so that they are there when somebody looks."""
-    with suppress(NotAtHandError, PreparingError):
+    with suppress(NotAtHandError, NotMadeError, PreparingError):
         tables_of(result, wait_seconds=0)
+
+
+def try_again(job_id: UUID) -> None:
+    """Forget that files of a result could not be made: the next who asks has them tried again."""
+    for path in folder().glob(f"*.{job_id}.*{failing.ENDING}"):
+        path.unlink(missing_ok=True)
 
 
 def _wanted(result: Result) -> _Wanted:
     output = Output.objects.filter(result=result, kind=OutputKind.PARQUET).first()
     if output is None or result.storage not in AT_HAND:
         raise NotAtHandError
-    results = area("results")
+    stored = _Stored.of(output)
     stem = output.storage_key.rpartition("/")[0].replace("/", ".")
-    local = results.local_path(output.storage_key)
+    local = stored.area.local_path(stored.key)
     tables = Tables(local or folder() / f"{stem}{_ROWS}", folder() / f"{stem}{_ALLELES}")
-    return _Wanted(results, output.storage_key, output.size_bytes, output.sha256, tables, is_copied=local is None)
+    return _Wanted(stored, tables, is_copied=local is None)
 
 
 def _is_ready(wanted: _Wanted) -> bool:
@@ -206,11 +240,40 @@ def _is_ready(wanted: _Wanted) -> bool:
 
 
 # --- Making ------------------------------------------------------------------------------------
+def _have(
+    target: Path, make: Make, wait_seconds: float | None = None, is_ready: Callable[[], bool] | None = None
+) -> None:
+    """Have a file made, if it is not there, and wait for it.
+
+    Raises PreparingError where that takes longer, NotMadeError, NoGenotypesError.
+    """
+    is_ready = is_ready or target.exists
+    if is_ready():
+        os.utime(target)
+        return
+    failure = failing.noted(target)
+    if failure is None:
+        maker = _makers.start(target, is_ready, make)
+        maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
+        if is_ready():
+            return
+        failure = maker.failure
+        if failure is None:
+            raise PreparingError(int(100 * maker.share))
+        _makers.heard(target)
+    place = f"{target.name.rpartition('.')[0].rpartition('.')[2]} of job {_jobs_in(target)[0]}"
+    incidents.keep(failure.code, place, failure.error, failure.traceback)
+    if failure.reason == Reason.NO_GENOTYPES:
+        raise NoGenotypesError
+    raise NotMadeError(target, failure)
+
+
 class _Maker:
-    """One thread that makes one file."""
+    """One thread that makes one file; `failure` is why it could not."""
 
     def __init__(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
         self.share = 0.0
+        self.failure: Failure | None = None
         self.thread = threading.Thread(
             target=self._run, args=(target, is_ready, make), daemon=True, name="explorer-files"
         )  # fmt: skip
@@ -218,14 +281,21 @@ class _Maker:
     def _run(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
         lock = target.with_suffix(".lock")
         try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _makers.turn, lock.open("w") as held:
                 fcntl.flock(held, fcntl.LOCK_EX)  # another process may be at it: then it is done when we wake
                 if not is_ready():
-                    self._make(target, make)
-        except Exception:
-            logger.exception("%s could not be made.", target.name)
+                    self.failure = failing.noted(target)  # or has just failed
+                    if self.failure is None:
+                        self._make(target, make)
+        except Exception as error:
+            self.failure = failing.failure_of(error)
+            with logs.bind(job=_jobs_in(target)[0]):
+                logger.exception("%s could not be made: incident %s.", target.name, self.failure.code)
+            failing.note(target, self.failure)
         finally:
-            lock.unlink(missing_ok=True)
+            with suppress(OSError):
+                lock.unlink(missing_ok=True)
 
     def _make(self, target: Path, make: Make) -> None:
         began = time.monotonic()
@@ -236,6 +306,11 @@ class _Maker:
         finally:
             beside.unlink(missing_ok=True)
         logger.info("Made %s in %.1f s.", target.name, time.monotonic() - began)
+
+    @property
+    def is_of_use(self) -> bool:
+        """It is at work, or failed and nobody has heard of it."""
+        return self.thread.is_alive() or self.failure is not None
 
     def _hear(self, share: float) -> None:
         self.share = share
@@ -252,32 +327,20 @@ class _Makers:
     def start(self, target: Path, is_ready: Callable[[], bool], make: Make) -> _Maker:
         """The maker of this file, started if there is none at work."""
         with self._guard:
-            self._by_file = {path: maker for path, maker in self._by_file.items() if maker.thread.is_alive()}
+            self._by_file = {path: maker for path, maker in self._by_file.items() if maker.is_of_use}
             maker = self._by_file.get(target)
             if maker is None:
                 maker = self._by_file[target] = _Maker(target, is_ready, make)
                 maker.thread.start()
             return maker
 
+    def heard(self, target: Path) -> None:
+        """Somebody was told that the file could not be made; from now on the note says so."""
+        with self._guard:
+            self._by_file.pop(target, None)
+
 
 _makers = _Makers()
-
-
-def _copy(wanted: _Wanted) -> None:
-    """Fetch the result's table; only the bytes that were recorded become the file."""
-    beside = wanted.tables.rows.with_suffix(f".{uuid4().hex}{_PART}")
-    digest, size = hashlib.sha256(), 0
-    try:
-        with wanted.area.open(wanted.key) as source, beside.open("wb") as copy:
-            while chunk := source.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                copy.write(chunk)
-        if (size, digest.hexdigest()) != (wanted.size_bytes, wanted.sha256):
-            raise ObjectChangedError(f"{wanted.key} is not what was recorded")
-        beside.replace(wanted.tables.rows)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # --- Tidying -----------------------------------------------------------------------------------
@@ -307,7 +370,7 @@ def tidy() -> None:
         for path in of_job:
             if used > bound or not kept.issuperset(_jobs_in(path)):
                 path.unlink(missing_ok=True)
-    for path in folder().glob(f"*{_PART}*"):
+    for path in (*folder().glob(f"*{_PART}*"), *folder().glob(f"*{failing.ENDING}")):
         if path.is_file() and time.time() - _used_at(path) > ABANDONED_SECONDS:
             path.unlink(missing_ok=True)
 

@@ -8,26 +8,28 @@ are, and a filter reads those of its samples only.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
-from annotations.explorer.annotated import NotOfOneResultError, Progress, named, split_header, unpacked
+from annotations.explorer.annotated import (
+    NotOfOneResultError,
+    Progress,
+    TooManySamplesError,
+    named,
+    split_header,
+    unpacked,
+)
+from annotations.explorer.whole import database_at
 from annotations.genomics.vcf.calls import Lines, place_alleles
 from annotations.genomics.vcf.records import Bytes
 
 MAX_SAMPLES: Final = 5000
 _ALLELES_AT_ONCE: Final = 50_000
 _CODES_AT_ONCE: Final = 8 << 20
-
-
-class TooManySamplesError(Exception):
-    """Genotypes of so many samples are not kept."""
 
 
 def write_genotypes(vcf: BinaryIO, alleles: Path, target: Path, progress: Progress) -> None:
@@ -41,13 +43,11 @@ def write_genotypes(vcf: BinaryIO, alleles: Path, target: Path, progress: Progre
     samples = named(header)
     if len(samples) > MAX_SAMPLES:
         raise TooManySamplesError
-    config: dict[str, Any] = {"memory_limit": "512MB", "threads": 2, "temp_directory": f"{target}.spill"}
-    with duckdb.connect(str(target), config=config) as connection:
+    with database_at(target) as connection:
         connection.execute(f"ATTACH '{alleles}' AS source (READ_ONLY)")
         names = pa.table({"number": pa.array(range(len(samples)), pa.int32()), "name": pa.array(samples, pa.string())})
         connection.from_arrow(names).create("samples")
         _fill(connection, _whole_lines(rest, parts), len(samples))
-    shutil.rmtree(f"{target}.spill", ignore_errors=True)
 
 
 def _whole_lines(rest: bytes, parts: Iterator[bytes]) -> Iterator[Lines]:

@@ -7,16 +7,16 @@ whole alleles, so one group after another is enough: memory stays small whatever
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from annotations.explorer.whole import database_at
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
 _OWN: Final = [
@@ -38,8 +38,7 @@ def write_alleles(rows: Path, target: Path, progress: Progress) -> None:
     is_ordered = True
     last = (-1, -1)
     first_allele = 0
-    config: dict[str, Any] = {"memory_limit": "512MB", "threads": 2, "temp_directory": f"{target}.spill"}
-    with duckdb.connect(str(target), config=config) as connection:
+    with database_at(target) as connection:
         connection.from_arrow(schema.empty_table()).create("alleles")
         connection.begin()
         for number in range(source.num_row_groups):
@@ -53,7 +52,6 @@ def write_alleles(rows: Path, target: Path, progress: Progress) -> None:
         if not is_ordered:
             connection.execute(_SORT)
         connection.execute(_GENES)
-    shutil.rmtree(f"{target}.spill", ignore_errors=True)
 
 
 # Into genome order, and numbered anew.

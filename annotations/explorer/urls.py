@@ -10,6 +10,7 @@ _TABLE = "jobs/<uuid:job_id>/explore/"
 
 urlpatterns = [
     path(_TABLE, views.explore, name="explore"),
+    path(f"{_TABLE}again", views.try_again, name="explore_again"),
     path(f"{_TABLE}headline", views.headline, name="explore_headline"),
     path(f"{_TABLE}counts", views.facets, name="explore_counts"),
     path(f"{_TABLE}transcripts/<int:allele>", views.transcripts, name="explore_transcripts"),

@@ -10,7 +10,9 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from annotations import access
@@ -40,13 +42,16 @@ def explained(view: View) -> View:
         except files.NotAtHandError:
             return render(request, "annotations/explorer/away.html", {"job": job, "result": job.result})
         except files.NoGenotypesError:
-            sentence = "The genotypes of this file cannot be read. Take the genotype filters away, or run it again."
-            return page(request, 422, sentence)
+            sentence = "Take the genotype filters away, or run the job again."
+            return _refused(request, job, "The genotypes of this file cannot be read", sentence)
+        except files.NotMadeError as error:
+            return _not_made(request, job, error)
         except files.PreparingError as error:
             context = {"job": job, "percent": error.percent}
             return render(request, "annotations/explorer/preparing.html", context, status=202)
         except database.TooSlowError:
-            return render(request, "annotations/explorer/too_slow.html", {"job": job}, status=422)
+            sentence = "Narrow it down: by a gene, a region or an impact."
+            return _refused(request, job, "This question takes too long", sentence)
         except database.BusyError:
             response = page(request, 503, "Many tables are being read just now. Try again in a moment.")
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -55,6 +60,29 @@ def explained(view: View) -> View:
             raise Http404 from error
 
     return guarded
+
+
+def _refused(request: HttpRequest, job: Job, title: str, sentence: str) -> HttpResponse:
+    """A question that has no answer, and what to ask instead."""
+    context = {"job": job, "title": title, "sentence": sentence}
+    return render(request, "annotations/explorer/refused.html", context, status=422)
+
+
+def _not_made(request: HttpRequest, job: Job, error: files.NotMadeError) -> HttpResponse:
+    """Why there is nothing to see, and the way to have it tried again."""
+    asked = request.get_full_path() if request.method == "GET" else reverse("annotations:explore", args=[job.pk])
+    context = {"job": job, "error": error, "asked": asked}
+    return render(request, "annotations/explorer/not_made.html", context, status=500)
+
+
+@require_POST
+@access.readable
+def try_again(request: HttpRequest, job: Job) -> HttpResponse:
+    """Have it tried again to make the files of the table, and lead back to what was asked for."""
+    files.try_again(job.pk)
+    asked = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return redirect(asked if is_ours else reverse("annotations:explore", args=[job.pk]))
 
 
 @require_safe
@@ -119,7 +147,7 @@ def headline(request: HttpRequest, job: Job) -> HttpResponse:
     except files.PreparingError:
         high = job.result.summary.get("impacts", {}).get("HIGH", 0)
         context |= {"is_asked": True, "delay": 1, "high": high}
-    except (files.NotAtHandError, database.BusyError, database.TooSlowError):
+    except (files.NotAtHandError, files.NotMadeError, database.BusyError, database.TooSlowError):
         return HttpResponse(status=204)  # the page keeps what it shows
     return render(request, "annotations/explorer/_headline.html", context)
 

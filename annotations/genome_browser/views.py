@@ -52,7 +52,7 @@ def first_place(job: Job) -> str:
     try:
         with database.opened(job.result) as tables:
             found = tables.all(by_impact)
-    except (files.NotAtHandError, files.PreparingError, database.BusyError, database.TooSlowError):
+    except (files.NotAtHandError, files.NotMadeError, files.PreparingError, database.BusyError, database.TooSlowError):
         return ""
     return f"{found[0]['contig']}:{max(1, found[0]['pos'] - AROUND)}-{found[0]['pos'] + AROUND}" if found else ""
 

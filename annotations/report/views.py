@@ -35,7 +35,13 @@ def report(request: HttpRequest, job: Job) -> HttpResponse:
         context |= chosen_variants(job, filters) | (marked_variants(job, reader) if reader else {})
     except files.NotAtHandError:
         context["why_no_variants"] = "The table of variants was archived when this report was written."
-    except (files.PreparingError, files.NoGenotypesError, database.BusyError, database.TooSlowError):
+    except (
+        files.PreparingError,
+        files.NotMadeError,
+        files.NoGenotypesError,
+        database.BusyError,
+        database.TooSlowError,
+    ):
         context["why_no_variants"] = "The table of variants could not be read when this report was written."
     page = render_to_string("annotations/report.html", context)
     name = storage.output_name(job.upload.file_name, ".report.html")

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pytest
+from django.test import Client
 
+from accounts.tests.people import BACKEND
 from annotations import erasure, submission
-from annotations.explorer import database, files
+from annotations.areas import area
+from annotations.explorer import database, failing, files
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.models import Output, OutputKind, Result, StorageState
+from gas.models import Incident
 
 pytestmark = pytest.mark.django_db
 
@@ -85,12 +96,141 @@ def test_a_table_in_a_bucket_is_copied_and_only_the_recorded_bytes_are_taken(use
     monkeypatch.setattr("annotations.areas.FileArea.local_path", lambda self, key: None)
     result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
     Output.objects.filter(result=result, kind=OutputKind.PARQUET).update(sha256="0" * 64)
-    with pytest.raises(files.PreparingError):
+    with pytest.raises(files.NotMadeError):
         files.tables_of(result, wait_seconds=30)
-    assert list(files.folder().iterdir()) == []
+    assert [path.suffix for path in files.folder().iterdir()] == [".failed"]
     good = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
     tables = files.tables_of(good, wait_seconds=30)
     assert tables.rows.parent == tables.alleles.parent == files.folder()
+
+
+# --- What cannot be made ------------------------------------------------------------------------
+@pytest.fixture
+def client(user) -> Client:
+    browser = Client()
+    browser.force_login(user, backend=BACKEND)
+    return browser
+
+
+@pytest.fixture
+def broken(user, make_result) -> Result:
+    """A result whose stored table has lost its end."""
+    result: Result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    path = _stored(result, OutputKind.PARQUET)
+    os.truncate(path, path.stat().st_size - 50)
+    return result
+
+
+def _stored(result: Result, kind: OutputKind) -> Path:
+    path = area("results").local_path(Output.objects.get(result=result, kind=kind).storage_key)
+    assert path is not None
+    return path
+
+
+def _said(page: str) -> str:
+    return page.partition("The table cannot be shown now</h2>")[2].partition("</p>")[0]
+
+
+@contextmanager
+def _no_file_beyond(size: int) -> Iterator[None]:
+    """A disk without room, as far as this process can tell."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_table_that_was_cut_short_says_so_once_and_is_tried_again_when_somebody_asks(client, broken, caplog):
+    address = f"/jobs/{broken.pk}/explore/?impact=HIGH"
+    answer = client.get(address)
+    page = answer.content.decode()
+    assert answer.status_code == 500
+    assert "not what was recorded" in _said(page)
+    assert 'hx-trigger="every' not in page
+    first = Incident.objects.get()
+    assert f"<code>{first.code}</code>" in page
+    assert first.place == f"alleles of job {broken.pk}"
+    assert "ObjectChangedError" in first.traceback
+    assert [record.ctx_job for record in caplog.records if first.code in record.message] == [str(broken.pk)]
+
+    assert f"<code>{first.code}</code>" in client.get(address).content.decode()  # looked at, not tried
+
+    answer = client.post(f"/jobs/{broken.pk}/explore/again", {"next": address})
+    assert answer.headers["Location"] == address
+    assert first.code not in client.get(address).content.decode()
+    assert Incident.objects.count() == 2
+
+
+def test_a_table_that_is_mended_is_shown_after_a_while(client, broken):
+    assert client.get(f"/jobs/{broken.pk}/explore/").status_code == 500
+    _stored(broken, OutputKind.PARQUET).write_bytes(table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    (note,) = files.folder().glob("*.failed")
+    assert client.get(f"/jobs/{broken.pk}/explore/").status_code == 500
+    os.utime(note, (1, time.time() - failing.RETRY_SECONDS))
+    assert client.get(f"/jobs/{broken.pk}/explore/").status_code == 200
+
+
+def test_what_another_process_could_not_make_is_not_tried_again(client, broken):
+    target = files._wanted(broken).tables.alleles
+    files.folder().mkdir()
+    with target.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # the other process is at it
+        files.prepare(broken)
+        (maker,) = files._makers._by_file.values()
+        theirs = failing.failure_of(OSError(errno.ENOSPC, "No space left on device"))
+        failing.note(target, theirs)
+    maker.thread.join(30)
+    page = client.get(f"/jobs/{broken.pk}/explore/").content.decode()
+    assert "has no room" in _said(page)
+    assert f"<code>{theirs.code}</code>" in page
+    assert [incident.code for incident in Incident.objects.all()] == [theirs.code]
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be_made_are_told_apart(client, user, make_result, settings, tmp_path):
+    result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    with _no_file_beyond(200_000):
+        page = client.get(f"/jobs/{result.pk}/explore/").content.decode()
+    assert "has no room" in _said(page)
+    (tmp_path / "file").touch()
+    settings.EXPLORER_DIR = tmp_path / "file" / "explorer"
+    assert "Something broke on our side" in _said(client.get(f"/jobs/{result.pk}/explore/").content.decode())
+    settings.EXPLORER_DIR = tmp_path / "elsewhere"
+    assert client.get(f"/jobs/{result.pk}/explore/").status_code == 200
+
+
+def test_where_not_even_the_note_can_be_written_whoever_asks_hears_of_the_try_before(
+    user, make_result, settings, tmp_path
+):
+    (tmp_path / "file").touch()
+    settings.EXPLORER_DIR = tmp_path / "file" / "explorer"
+    result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    wanted = files._wanted(result)
+    maker = files._makers.start(wanted.tables.alleles, lambda: False, wanted.make)
+    maker.thread.join(30)
+    heard = maker.failure
+    assert heard is not None
+    with pytest.raises(files.NotMadeError) as told:
+        files.tables_of(result)
+    assert told.value.code == heard.code
+
+
+def test_every_page_that_needs_the_table_says_why_there_is_none(client, user, broken, make_result):
+    other = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    for address in (f"/jobs/{other.pk}/compare/?with={broken.pk}", f"/jobs/{broken.pk}/variants/0/"):
+        page = client.get(address).content.decode()
+        assert "not what was recorded" in _said(page), address
+        assert f'action="/jobs/{broken.pk}/explore/again"' in page
+    assert client.get(f"/jobs/{broken.pk}/explore/headline").status_code == 204
+    assert client.get(f"/jobs/{broken.pk}/").status_code == 200
+    assert b"could not be read" in client.get(f"/jobs/{broken.pk}/report").content
+
+
+def test_an_object_that_is_gone_is_not_what_was_recorded(client, broken):
+    for kind in (OutputKind.PARQUET, OutputKind.VCF):
+        _stored(broken, kind).unlink()
+    assert "not what was recorded" in _said(client.get(f"/jobs/{broken.pk}/explore/").content.decode())
 
 
 def test_the_files_of_a_deleted_job_and_of_an_erased_user_go(user, make_user, make_result):
