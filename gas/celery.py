@@ -93,11 +93,13 @@ app.conf.update(
     # A killed worker leaves its message to another; the row, not the message, decides what is done.
     task_acks_late=True,
     task_reject_on_worker_lost=True,
+    worker_lost_wait=1.0,  # seconds in which the slot of a killed process stays empty; nobody waits for its result
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
+    worker_timer_precision=0.1,  # seconds; a worker that stops waits for its timer to look up
     task_serializer="json",
     accept_content=["json"],
     timezone="UTC",
@@ -126,6 +128,18 @@ def _close_connections(**_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _ask_to_stop(**_: Any) -> None:
     stopping.ask()
+
+
+@signals.worker_process_shutdown.connect
+def _leave_the_pool(exitcode: int, **_: Any) -> None:
+    """This pool process has handed over its results; billiard would have it, and so the worker, wait a second more."""
+    os._exit(exitcode)
+
+
+@signals.worker_shutdown.connect
+def _leave(sender: Any, **_: Any) -> None:
+    """Pool, consumer and timer are stopped; what is left is to wait for threads that sleep."""
+    os._exit(sender.exitcode or 0)
 
 
 @signals.worker_ready.connect

@@ -11,6 +11,10 @@ def test_a_killed_workers_message_goes_to_another():
     assert app.conf.worker_prefetch_multiplier == 1
 
 
+def test_the_slot_of_a_killed_process_is_soon_used_again():
+    assert app.conf.worker_lost_wait <= 1
+
+
 def test_nobody_can_command_a_worker_and_no_result_is_kept():
     assert not app.conf.worker_enable_remote_control
     assert app.conf.result_backend is None

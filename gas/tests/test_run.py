@@ -13,6 +13,7 @@ from urllib.error import URLError
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+IDLE_STOP_SECONDS = 5  # takes half a second
 pytestmark = pytest.mark.xdist_group("run")
 
 
@@ -101,8 +102,10 @@ def test_state_is_closed_to_other_users(prepared):
 def test_a_worker_runs_by_itself_and_stops_when_asked(prepared, part):
     process = start(prepared, part)
     read_until(process, f"The {part} worker is ready.")
+    asked_at = time.monotonic()
 
     assert end(process)[1] == 0
+    assert time.monotonic() - asked_at < IDLE_STOP_SECONDS
 
 
 def test_the_web_server_runs_by_itself_and_stops_when_asked(prepared):

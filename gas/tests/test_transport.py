@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from queue import Empty
 
@@ -105,6 +106,15 @@ def test_queues_do_not_see_each_others_messages(channel):
         channel._get("network")
     assert channel._size("network") == 0
     assert channel._purge("work") == 1
+
+
+def test_a_worker_that_looks_into_an_empty_folder_soon_hears_that_it_must_stop(tmp_path):
+    options = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "polling_interval": 0.01}
+    began = time.monotonic()
+    with Connection("fsatomic://localhost", transport_options=options) as connection, pytest.raises(TimeoutError):
+        connection.drain_events(timeout=20)
+
+    assert time.monotonic() - began < 10
 
 
 def test_a_taken_message_leaves_nothing_behind(channel, tmp_path):
