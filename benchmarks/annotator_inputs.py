@@ -8,6 +8,7 @@ genome: spread evenly over the contig, as a whole genome's variants are: 85 % SN
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,30 +28,34 @@ def make_input(path: Path, reference: Reference, *, mix: str, alleles: int, samp
         return path
     random = np.random.default_rng(seed)
     places = choose_places(reference, mix, alleles, random)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    with beside.open("wb") as stream:
-        cutter = BlockCutter()
-        for part in lines_of(reference, places, mix, samples, random):
-            for block in cutter.cut(np.frombuffer(part, np.uint8)):
-                stream.write(pack_block(block))
-        for block in cutter.finish():
-            stream.write(pack_block(block))
-        stream.write(BGZF_END)
-    beside.rename(path)
-    return path
+    return _pack(path, lines_of(reference, places, mix, samples, random))
+
+
+def make_family(path: Path, reference: Reference, alleles: int) -> Path:
+    """Write about that many alleles spread over the first contig, of a child and its parents, packed, at path."""
+    if path.exists():
+        return path
+    random = np.random.default_rng(19)
+    places = choose_places(reference, "genome", alleles, random)
+    return _pack(path, _family_lines(reference, places, random))
 
 
 def repeat_records(source: Path, path: Path, times: int) -> Path:
     """Write a file with each of the source's records that many times, one after the other, packed, at path."""
     if path.exists():
         return path
+    with gzip.open(source, "rb") as given:
+        return _pack(path, (line if line.startswith(b"#") else line * times for line in given))
+
+
+def _pack(path: Path, parts: Iterable[bytes]) -> Path:
+    """Write a text that comes in parts, packed, at path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    with gzip.open(source, "rb") as given, beside.open("wb") as stream:
+    with beside.open("wb") as stream:
         cutter = BlockCutter()
-        for line in given:
-            part = np.frombuffer(line if line.startswith(b"#") else line * times, np.uint8)
-            stream.writelines(pack_block(block) for block in cutter.cut(part))
+        for part in parts:
+            stream.writelines(pack_block(block) for block in cutter.cut(np.frombuffer(part, np.uint8)))
         stream.writelines(pack_block(block) for block in cutter.finish())
         stream.write(BGZF_END)
     beside.rename(path)
@@ -79,6 +84,20 @@ def lines_of(reference: Reference, places: np.ndarray, mix: str, samples: int, r
     genotypes = "\tGT:DP:GQ" + "\t0/1:30:99" * samples if samples else ""
     for first in range(0, len(places), 20_000):
         yield "".join(records_of(reference, places[first : first + 20_000], mix, genotypes, random)).encode()
+
+
+def _family_lines(reference: Reference, places: np.ndarray, random: np.random.Generator):
+    """The text in parts; sample1 has what sample2 and sample3 hand on, and one allele in 100,000 anew."""
+    yield header_of(reference, 3).encode()
+    for first in range(0, len(places), 20_000):
+        part = places[first : first + 20_000]
+        parents = (random.random((part.size, 4)) < random.beta(0.3, 1.0, part.size)[:, None]).astype(int)
+        child = parents[:, [0, 2]] | (random.random((part.size, 2)) < 1e-5)
+        calls = (
+            "\tGT:DP\t{}|{}:30\t{}|{}:28\t{}|{}:31\n".format(*codes) for codes in np.hstack([child, parents]).tolist()
+        )
+        records = records_of(reference, part, "genome", "", random)
+        yield "".join(record[:-1] + call for record, call in zip(records, calls, strict=True)).encode()
 
 
 def header_of(reference: Reference, samples: int) -> str:

@@ -29,6 +29,14 @@ for email in {emails!r}:
     Consent.objects.create(user=user, terms_version=settings.TERMS_VERSION, agreed_at=now)
 """
 
+SET_PLAN = """
+from accounts import plans
+from accounts.models import User
+user = User.objects.get(email={email!r})
+User.objects.filter(pk=user.pk).update(plan_override={plan!r}, plan_override_reason="for the test")
+plans.refresh(user.pk)
+"""
+
 
 @dataclass
 class Visitor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
 from tests_e2e import deployments
+from tests_e2e.browser import chromium as chromium_here
 from tests_e2e.conftest import skip_or_fail
 from tests_e2e.emulators.smtp import SmtpSink
 from tests_e2e.processes import wait_until
@@ -45,13 +44,10 @@ class Screen:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser. Not for the whole session: while Playwright's loop runs, Django refuses its database."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
+    if chromium_here.program() is None:
         skip_or_fail("Chromium is not installed")
-    # Chromium's sandbox refuses root, and root only.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = chromium_here.launch(playwright)
         yield browser
         browser.close()
 

@@ -8,8 +8,6 @@ Playwright keeps an event loop in its thread, in which Django's connections are 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
@@ -18,6 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests_e2e.browser import chromium
 from tests_e2e.conftest import skip_or_fail
 
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1.min.js"
@@ -60,7 +59,7 @@ class Order:
 
 def look(order: Order) -> list[str]:
     """What is wrong with the pages; skips where there is no browser."""
-    if _chromium() is None:
+    if chromium.program() is None:
         skip_or_fail("Chromium is not installed")
     command = [sys.executable, "-m", "tests_e2e.browser.look"]
     done = subprocess.run(
@@ -71,17 +70,12 @@ def look(order: Order) -> list[str]:
     return faults
 
 
-def _chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 def main() -> None:
     """Carry out the order on standard input."""
     order = Order(**json.load(sys.stdin))
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     wrong: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+        browser = chromium.launch(playwright)
         scheme: Any = order.scheme
         context = browser.new_context(viewport={"width": order.width, "height": 900}, color_scheme=scheme)
         for name, value in order.cookies.items():

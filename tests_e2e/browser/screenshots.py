@@ -10,11 +10,12 @@ the staff who has passed the second factor, the admin's pages too.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests_e2e.browser import chromium
 
 WIDTHS = (1280, 390)
 SIGNED_OUT = {
@@ -78,10 +79,9 @@ def main() -> int:
     parser.add_argument("--staff-session", default="")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
     complaints: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = chromium.launch(playwright)
         for scheme in ("light", "dark"):
             for width in WIDTHS:
                 complaints += _walk(browser, given, width, scheme)

@@ -14,20 +14,11 @@ from playwright.sync_api import Locator, expect
 from annotations.genomics.tests.made import pack_bgzf, vcf_text
 from tests_e2e.browser.conftest import Screen
 from tests_e2e.inputs import SAMPLE, sample_records, small_vcf
-from tests_e2e.visitor import PASSWORD, make_users
+from tests_e2e.visitor import PASSWORD, SET_PLAN, make_users
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.xdist_group("browser")]
 
 WAIT_MS = 90_000
-
-
-SET_PLAN = """
-from accounts import plans
-from accounts.models import User
-user = User.objects.get(email={email!r})
-User.objects.filter(pk=user.pk).update(plan_override={plan!r}, plan_override_reason="for the test")
-plans.refresh(user.pk)
-"""
 
 
 def sign_up(screen: Screen) -> str:
