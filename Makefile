@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run upgrade test bench bench-explorer bench-sources bench-hgvs bench-genome bench-fuzz bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
+.PHONY: help setup run upgrade test bench bench-explorer bench-browser bench-sources bench-hgvs bench-genome bench-fuzz bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes
 
 bench-explorer: setup $(DEV_STAMP) ## Measure the table of a made result of 5,000,000 alleles (minutes, 3 GB of disk)
 	@$(BIN)/python -m benchmarks.explorer $(ARGS)
+
+bench-browser: setup $(DEV_STAMP) ## Large results in Chromium: seconds until seen, pictures of all pages (half an hour, 40 GB of disk)
+	@$(BIN)/python -m benchmarks.browser $(or $(ARGS),$(VAR_DIR)/pictures)
 
 bench-sources: setup $(DEV_STAMP) ## What a ClinVar and a gnomAD of full size cost an annotation (half an hour; ARGS="--scale 0.05")
 	@$(BIN)/python -m benchmarks.sources $(ARGS)

@@ -26,7 +26,7 @@ AF_UNKNOWN: Final = (
     ("found", "Only with a known frequency"),
 )
 TRIO: Final = ("child", "mother", "father")
-LISTED_SAMPLES: Final = 100  # more names are typed
+LISTED_SAMPLES: Final = 100  # more names are typed, and completed by the page
 BY: Final = (("", "Most severe transcript"), ("picked", "Picked transcript"))
 _REGION: Final = re.compile(r"(?P<contig>[^:\s]+)(?::(?P<first>[\d,_]+)(?:-(?P<last>[\d,_]+))?)?")
 
@@ -158,6 +158,13 @@ class Filters(forms.Form):
         if samples and len(samples) <= LISTED_SAMPLES:
             for name in ("sample", *TRIO):
                 self.fields[name].widget = forms.Select(choices=[("", "None"), *((name, name) for name in samples)])
+        elif samples:
+            for name in ("sample", *TRIO):
+                self.fields[name].widget.attrs |= {
+                    "list": "sample-names",
+                    "autocomplete": "off",
+                    "placeholder": "Type a part of the name",
+                }
         # `class` cannot be the name of an attribute.
         self.fields["class"] = ManyField(VARIANT_CLASSES, label="variant classes")
         self.fields["filter"] = ManyField(label="FILTER")

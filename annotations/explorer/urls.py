@@ -13,6 +13,7 @@ urlpatterns = [
     path(f"{_TABLE}again", views.try_again, name="explore_again"),
     path(f"{_TABLE}headline", views.headline, name="explore_headline"),
     path(f"{_TABLE}counts", views.facets, name="explore_counts"),
+    path(f"{_TABLE}samples", views.samples, name="explore_samples"),
     path(f"{_TABLE}transcripts/<int:allele>", views.transcripts, name="explore_transcripts"),
     path(f"{_TABLE}filters", saving.save_filter, name="filter_save"),
     path(f"{_TABLE}filters/<int:filter_id>/delete", saving.delete_filter, name="filter_delete"),

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +20,7 @@ from annotations import access
 from annotations.explorer import columns, database, files, queries
 from annotations.explorer.conditions import CLINVAR, Condition, both, conditions_of, frequency_columns, trio_of
 from annotations.explorer.database import Cursor
-from annotations.explorer.filters import Filters
+from annotations.explorer.filters import LISTED_SAMPLES, Filters
 from annotations.explorer.inheritance import GENOTYPES, PATTERNS, column
 from annotations.explorer.models import ExportKind, SavedFilter
 from annotations.explorer.presets import PRESETS
@@ -119,7 +120,8 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         "saved": _saved(request),
         "kinds": ExportKind.choices,
         "has_frequencies": bool(frequency_columns(known)),
-        "samples": files.samples_of(job.result),
+        "samples": (names := files.samples_of(job.result)),
+        "are_samples_typed": len(names) > LISTED_SAMPLES,
         **_given(request.GET),
     }
     return render(request, "annotations/explorer/explore.html", context, status=422 if filters.errors else 200)
@@ -231,6 +233,14 @@ def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     width = request.GET.get("width", "")
     context = {"rows": rows, "width": width if width.isdecimal() else "9"}
     return render(request, "annotations/explorer/_transcripts.html", context)
+
+
+@require_safe
+@access.readable
+def samples(request: HttpRequest, job: Job) -> HttpResponse:
+    """The names that complete what is typed as a sample, as options; fetched only by who goes there."""
+    options = format_html_join("\n", '<option value="{}">', ((name,) for name in files.samples_of(job.result)))
+    return HttpResponse(options)
 
 
 def _filters(request: HttpRequest, job: Job) -> Filters:

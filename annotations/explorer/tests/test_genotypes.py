@@ -14,7 +14,7 @@ from django.test import Client
 from accounts.tests.people import BACKEND
 from annotations.explorer import database, files, queries
 from annotations.explorer.conditions import both, conditions_of, trio_of
-from annotations.explorer.filters import Filters
+from annotations.explorer.filters import LISTED_SAMPLES, Filters
 from annotations.explorer.inheritance import GENOTYPES, PATTERNS, column
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.genomics.output.bgzf import BGZF_END, pack_blocks
@@ -250,6 +250,21 @@ def test_the_page_offers_the_samples_and_counts_their_genotypes(user, made):
     counts = client.get(f"/jobs/{result.pk}/explore/counts?sample=child&{trio}&pattern=de_novo").content.decode()
     assert 'type="checkbox" name="genotype" value="het"' in counts
     assert 'type="radio" name="pattern" value="de_novo" checked' in counts
+
+
+def test_the_names_of_many_samples_are_typed_and_completed_once_somebody_goes_there(user, make_result):
+    names = tuple(f'S{number}"<b>' for number in range(LISTED_SAMPLES + 1))
+    records = [("chr1", 100, "A", "G", "GT", ("0/1",) * len(names))]
+    result = make_result(user, table_of(records), vcf_of(records, names))
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    page = client.get(f"/jobs/{result.pk}/explore/").content.decode()
+    assert page.count('list="sample-names"') == 4
+    assert "S77" not in page
+    assert f'hx-get="/jobs/{result.pk}/explore/samples"' in page
+    options = client.get(f"/jobs/{result.pk}/explore/samples").content.decode()
+    assert options.count("<option") == len(names)
+    assert '<option value="S77&quot;&lt;b&gt;">' in options
 
 
 def test_a_vcf_that_is_not_the_tables_gives_no_genotypes(user, make_result):
