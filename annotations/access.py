@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -36,10 +36,15 @@ class JobPage:
 
 def owned_job(user: User, job_id: UUID) -> Job:
     """The user's job, with its upload and result; Http404 for anybody else's."""
-    job = Job.objects.select_related("upload", "result").filter(pk=job_id, owner=user).first()
+    job = _with_result(user).filter(pk=job_id).first()
     if job is None:
         raise Http404
     return job
+
+
+def _with_result(user: User) -> QuerySet[Job]:
+    """The user's jobs with what their pages show; the owner is known then and not asked for again."""
+    return user.jobs.select_related("upload", "result").defer("upload__preflight")
 
 
 def readable(view: View) -> View:
@@ -50,10 +55,8 @@ def readable(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, job_id: UUID, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if isinstance(request.user, User):
-            jobs = Job.objects.select_related("upload", "result").filter(owner=request.user)
-            if job := jobs.filter(pk=job_id).first():
-                return view(request, job, *args, **kwargs)
+        if isinstance(request.user, User) and (job := _with_result(request.user).filter(pk=job_id).first()):
+            return view(request, job, *args, **kwargs)
         share = opened.share_for(request, job_id)
         if share is None and opened.had_share(request, job_id):
             return errors.page(request, 404, SHARE_ENDED)
@@ -111,7 +114,8 @@ def jobs_of(user: User, status: str | None = None, search: str = "", before: str
 
     Paged by key: the tenth page costs what the first does, and a new job shifts nothing.
     """
-    jobs = Job.objects.filter(owner=user).select_related("result").order_by("-submitted_at", "id")
+    # A summary may be 100 kB, and a list shows nothing of it.
+    jobs = user.jobs.select_related("result").defer("result__summary").order_by("-submitted_at", "id")
     if status:
         if status not in JobStatus.values:
             raise Http404

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 OPEN_FILES = 256
+NICE = 5  # a job may wait, who looks at a page may not: a third of the share where processors are scarce
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME")
 REFUSED = 2  # the annotator's exit code for a file it cannot annotate
 _TAIL_BYTES = 4096
@@ -117,8 +118,11 @@ def _run(space: Workspace, arguments: list[str], tick: Tick) -> None:
         raise ChildCrashedError(code, f"{how}, after {used}")
 
 
-def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int) -> list[str]:
-    """The beginning of a command that runs the annotator within limits; its arguments follow."""
+def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int, nice: int) -> list[str]:
+    """The beginning of a command that runs the annotator within limits; its arguments follow.
+
+    nice: how far it gives way to others where processors are scarce, 0 to 19.
+    """
     megabyte = 1_000_000
     limits = {
         "parent": os.getpid(),
@@ -126,6 +130,7 @@ def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int) -> list[str]:
         "cpu-seconds": cpu_seconds,
         "file-bytes": output_mb * megabyte,
         "open-files": OPEN_FILES,
+        "nice": nice,
     }
     return [sys.executable, "-m", "annotations.confine", *(f"--{name}={value}" for name, value in limits.items()), "--"]
 
@@ -135,6 +140,7 @@ def _launcher() -> list[str]:
         memory_mb=settings.CHILD_MEMORY_MB,
         cpu_seconds=settings.CHILD_CPU_SECONDS,
         output_mb=settings.CHILD_OUTPUT_MB,
+        nice=NICE,
     )
 
 

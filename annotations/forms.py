@@ -65,7 +65,8 @@ class RunForm(forms.Form):
         labels = {source.key: source for found in references.installed() for source in found.sources}
         self._offer("sources", [(key, f"{label.title} ({label.version})") for key, label in labels.items()])
         self.fields["sources"].initial = before.get("sources", list(labels))
-        mine = choices.ready_sources(owner) if plans.limits(owner).own_sources else []
+        self.limits = plans.limits(owner)
+        mine = choices.ready_sources(owner) if self.limits.own_sources else []
         self._offer("own_sources", [(str(source.pk), f"{source.key} ({source.upload.file_name})") for source in mine])
         self.fields["own_sources"].initial = before.get("own_sources", [])
 

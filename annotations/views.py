@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import plans
 from accounts.access import confirmed_required, signed_in
 from accounts.models import User
 from annotations import (
@@ -46,7 +46,7 @@ from annotations.models import (
     Upload,
     UploadStatus,
 )
-from annotations.pictures.plots import draw_plots
+from annotations.pictures.plots import section_of
 from annotations.receipts import receipt_of
 from annotations.review import review
 from annotations.sharing import granting
@@ -237,16 +237,18 @@ def _page_of(job: Job) -> dict[str, Any]:
     """What the page of a job shows; the live part shows a share of it."""
     if not job.is_final:
         return _moving_part(job)
+    again = RunForm(initial={"reference": job.reference_name}, owner=job.owner, job_options=job.options)
     context: dict[str, Any] = {
         "job": job,
         "timeline": timeline.lines(job),
-        "again": RunForm(initial={"reference": job.reference_name}, owner=job.owner, job_options=job.options),
+        "again": again,
     }
     if job.status == JobStatus.FAILED:
         context["sentence"] = failures.sentence(job)
     if job.status == JobStatus.COMPLETED:
+        context |= _result_of(job) | sharing.box_of(job)
+        context |= {"files_given": True, "keeps_hot": again.limits.hot_retention is None}
         explorer_files.prepare(job.result)  # before somebody asks for the table
-        context |= _result_of(job) | sharing.box_of(job) | {"files_given": True}
         context["newer"] = references.newer_than(job.reference_name, job.reference_digest, job.result.summary)
     return context
 
@@ -256,7 +258,7 @@ def _result_of(job: Job) -> dict[str, Any]:
     context = {"result": job.result, "headline": summaries.headline(job.result), **_files_of(job)}
     context["phased"] = summaries.phased(job.result.summary)
     context["explore"] = _explorer_of(job, context["outputs"])
-    context["plots"] = draw_plots(job.result.summary, context["explore"])
+    context["plots"] = section_of(job.pk, job.result.summary, context["explore"])
     context["receipt"] = receipt_of(job.result, context["outputs"])
     context["genome_at_hand"] = is_browsable(job.reference_name, context["outputs"].values())
     return context
@@ -286,7 +288,8 @@ def _explorer_of(job: Job, outputs: dict[str, Output]) -> str:
 def _files_of(job: Job) -> dict[str, Any]:
     """The files of a result: where they are, and what may be done with them."""
     result = job.result
-    outputs = {output.kind: output for output in result.outputs.select_related("result")}
+    prefetch_related_objects([result], "outputs")
+    outputs = {output.kind: output for output in result.outputs.all()}
     within = None
     if result.restore_requested_at and result.restore_expected_at:
         within = result.restore_expected_at - result.restore_requested_at
@@ -296,7 +299,6 @@ def _files_of(job: Job) -> dict[str, Any]:
         "restore_within": within,
         "restore_is_late": result.restore_expected_at is not None and result.restore_expected_at < timezone.now(),
         "files_poll_seconds": _files_poll_seconds(result),
-        "keeps_hot": plans.limits(job.owner).hot_retention is None,
     }
 
 

@@ -1,8 +1,9 @@
 """Load on a service of its own, as `make run` starts it: how many requests a second, how quick, and is all well.
 
-python -m benchmarks.load --locust PATH [--model closed|open] [--users N] [--seconds N] [--jobs N]
+python -m benchmarks.load --locust PATH [--model closed|open] [--users N] [--peak N] [--seconds N] [--jobs N]
 
-Prints requests a second, p50 and p95 by kind, failures, and submit to claim; then the invariants.
+Prints requests a second, p50 and p95 by kind, failures, and submit to claim; of the open model also before, at
+and after the peak, and how long the pages were slow after it; then the invariants.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.sites import RunningSite, machine, running_site
@@ -48,16 +51,26 @@ MAX_ACCOUNTS = 20  # more users than that share accounts
 SAMPLE = ROOT / "reference" / "sample.COLO829.chr19.vcf.gz"
 
 
+@dataclass(frozen=True)
+class Request:
+    """One request as its user saw it."""
+
+    began: float  # in seconds since the start
+    name: str
+    ms: float
+    error: str  # "": none
+
+
 def main() -> int:
     """Exit code 1 when a request failed, a job was lost or an invariant is broken."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--locust", required=True, help="locust's program")
     parser.add_argument("--model", choices=["closed", "open"], default="closed")
-    parser.add_argument("--users", type=int, help="40; in the open model 80: one request a second each")
+    parser.add_argument("--users", type=int, default=40)
+    parser.add_argument("--peak", type=float, default=80, help="arrivals a second of the open model, for a third of it")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=40, help="jobs submitted in all")
     given = parser.parse_args()
-    given.users = given.users or (80 if given.model == "open" else 40)
     quotas = {"GAS_FREE_MAX_OPEN_JOBS": "1000", "GAS_FREE_MAX_JOBS_PER_DAY": "10000"}
     with tempfile.TemporaryDirectory(prefix="gas-load-") as folder, running_site(Path(folder) / "var", quotas) as site:
         site.make_users(min(given.users, MAX_ACCOUNTS))
@@ -66,48 +79,72 @@ def main() -> int:
         site.run_code(EARLIER_JOBS)
         earlier = len(site.wait_for_all_jobs())
         print(machine())
-        failures = attack(site, given, Path(folder))
+        requests = attack(site, given, Path(folder))
+        print_table(requests, given)
         jobs = sorted(site.wait_for_all_jobs(), key=lambda job: job.submitted_at)[earlier:]
         waits = [job.claimed_after for job in jobs]
         print(f"{len(jobs)} jobs, {sum(job.status != 'completed' for job in jobs)} of them not completed")
         if len(waits) > 1:
             print(f"submit to claim: p50 {statistics.median(waits):.1f} s, p95 {percentile(waits, 95):.1f} s")
         is_well = site.invariants_hold()
-    return int(bool(failures) or not is_well)
+    return int(any(request.error for request in requests) or not is_well)
 
 
-def attack(site: RunningSite, given: argparse.Namespace, folder: Path) -> int:
-    """Run locust; print its table; how many requests failed."""
+def attack(site: RunningSite, given: argparse.Namespace, folder: Path) -> list[Request]:
+    """Run locust; print what the web server worked."""
     environment = {
         **os.environ,
         "GAS_LOAD": given.model,
         "GAS_LOAD_SESSIONS": str(folder / "sessions"),
+        "GAS_LOAD_REQUESTS": str(folder / "requests.csv"),
         "GAS_LOAD_USERS": str(given.users),
+        "GAS_LOAD_PEAK": str(given.peak),
         "GAS_LOAD_SECONDS": str(given.seconds),
         "GAS_LOAD_JOBS": str(given.jobs),
         "GAS_LOAD_FILE": str(SAMPLE),
     }
-    command = [given.locust, "--headless", "--only-summary", f"--csv={folder / 'load'}"]
-    command += [
-        f"--locustfile={ROOT / 'benchmarks' / 'locust' / 'users.py'}",
-        f"--host={site.url}",
-        "--loglevel=WARNING",
-    ]
-    if given.model == "closed":
-        command += [f"--users={given.users}", f"--spawn-rate={given.users}", f"--run-time={given.seconds}s"]
+    command = [given.locust, "--headless", "--only-summary", "--loglevel=WARNING", f"--host={site.url}"]
+    command += [f"--locustfile={ROOT / 'benchmarks' / 'locust' / 'users.py'}"]
+    command += [f"--users={given.users}", f"--spawn-rate={given.users}", f"--run-time={given.seconds}s"]
     before = site.web_cpu_seconds()
     subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     worked = site.web_cpu_seconds() - before
-    failures = requests = 0
-    with (folder / "load_stats.csv").open() as file:
-        for row in csv.DictReader(file):
-            name = row["Name"] if row["Name"] != "Aggregated" else "all"
-            rate = float(row["Requests/s"])
-            times = f"p50 {row['50%']:>5} ms  p95 {row['95%']:>5} ms"
-            print(f"{name:<10} {rate:7.1f}/s  {times}  {row['Failure Count']} failed")
-            failures, requests = int(row["Failure Count"]), int(row["Request Count"])  # the last row is of all
-    print(f"web server: {1000 * worked / max(requests, 1):.1f} ms of CPU a request")
-    return failures
+    with (folder / "requests.csv").open(newline="") as file:
+        requests = [Request(float(began), name, float(ms), error) for began, name, ms, error in csv.reader(file)]
+    print(f"web server: {1000 * worked / max(len(requests), 1):.1f} ms of CPU a request")
+    return requests
+
+
+def print_table(requests: list[Request], given: argparse.Namespace) -> None:
+    """Rates and latencies by kind, and in the open model before, at and after the peak."""
+    for name in sorted({request.name for request in requests}):
+        print_line(name, [request for request in requests if request.name == name], given.seconds)
+    print_line("all", requests, given.seconds)
+    if given.model == "open":
+        third = given.seconds / 3
+        for place, title in enumerate(("1x", "10x", "1x again")):
+            found = [request for request in requests if place * third <= request.began < (place + 1) * third]
+            print_line(title, found, third)
+        print(f"pages are as quick as before {seconds_to_recover(requests, third)} s after the peak")
+
+
+def print_line(title: str, found: list[Request], seconds: float) -> None:
+    """One line of the table."""
+    times = [request.ms for request in found]
+    p50, p95 = (percentile(times, percent) if len(times) > 1 else 0 for percent in (50, 95))
+    failed = sum(bool(request.error) for request in found)
+    print(f"{title:<10} {len(found) / seconds:7.1f}/s  p50 {p50:5.0f} ms  p95 {p95:5.0f} ms  {failed} failed")
+
+
+def seconds_to_recover(requests: list[Request], third: float) -> int:
+    """From the end of the peak until half of each second's pages come within what 95 % took before it."""
+    pages = [request for request in requests if request.name in ("list", "job")]
+    normal = percentile([request.ms for request in pages if request.began < third], 95)
+    seconds = defaultdict(list)
+    for request in pages:
+        if request.began >= 2 * third:
+            seconds[int(request.began - 2 * third)].append(request.ms)
+    return max((second + 1 for second, times in seconds.items() if statistics.median(times) > normal), default=0)
 
 
 def percentile(values: list[float], percent: int) -> float:

@@ -11,5 +11,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gas.settings")
 
 application = get_wsgi_application()
 
-# Loaded now, so that the first submit does not wait for it.
+# Loaded now, so that the first page and the first submit do not wait for them.
+import_module("gas.urls")
 import_module("gas.celery")

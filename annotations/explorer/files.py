@@ -225,7 +225,8 @@ def try_again(job_id: UUID) -> None:
 
 
 def _wanted(result: Result) -> _Wanted:
-    output = Output.objects.filter(result=result, kind=OutputKind.PARQUET).first()
+    # All of them: a page that shows a result has them already.
+    output = next((output for output in result.outputs.all() if output.kind == OutputKind.PARQUET), None)
     if output is None or result.storage not in AT_HAND:
         raise NotAtHandError
     stored = _Stored.of(output)

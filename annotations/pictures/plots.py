@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, impact_name
@@ -43,6 +46,26 @@ def draw_plots(summary: Summary, explore: str = "") -> list[Plot]:
     makers = (_impacts, _classes, _ti_tv, _consequences, _karyogram, _genes, _indels, _frequencies, _qualities)
     drawn = (make(summary, href) for make in makers)
     return [plot for plot in drawn if plot is not None]
+
+
+@dataclass(frozen=True)
+class _Section:
+    """What the plots of a job's page follow from; equal by the job and the address, for a result never changes."""
+
+    job_id: UUID
+    explore: str
+    summary: Summary = field(compare=False, repr=False)
+
+
+def section_of(job_id: UUID, summary: Summary, explore: str = "") -> SafeString:
+    """All plots as the page of a job shows them. Kept for the next look: an open page asks every half minute."""
+    return _written(_Section(job_id, explore, summary))
+
+
+@lru_cache(maxsize=64)
+def _written(section: _Section) -> SafeString:
+    plots = draw_plots(section.summary, section.explore)
+    return render_to_string("annotations/_plots.html", {"job_id": section.job_id, "plots": plots})
 
 
 def find_plot(summary: Summary, key: str) -> Plot | None:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import BooleanField, Count, ExpressionWrapper, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -137,10 +137,10 @@ class Listed:
 
 def listed(job: Job) -> list[Listed]:
     """All shares of a job, newest first, with how often and when last each was opened."""
-    now = clock.database_now()
+    goes_on = ExpressionWrapper(Q(revoked_at__isnull=True, expires_at__gt=Now()), output_field=BooleanField())
     shares = Share.objects.filter(job=job).order_by("-created_at")
-    found = shares.annotate(number=Count("openings"), last=Max("openings__at"))
-    return [Listed(one, one.revoked_at is None and one.expires_at > now, one.number, one.last) for one in found]
+    found = shares.annotate(goes_on=goes_on, number=Count("openings"), last=Max("openings__at"))
+    return [Listed(one, one.goes_on, one.number, one.last) for one in found]
 
 
 def openings_of(job: Job) -> list[ShareOpening]:

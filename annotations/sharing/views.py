@@ -23,9 +23,10 @@ from gas import errors
 
 def box_of(job: Job) -> dict[str, Any]:
     """What the box "Shared with" on a job's page shows its owner."""
+    shares = granting.listed(job)
     return {
-        "shares": granting.listed(job),
-        "openings": granting.openings_of(job),
+        "shares": shares,
+        "openings": granting.openings_of(job) if any(entry.openings for entry in shares) else [],
         "link_form": LinkForm(auto_id="link_%s"),
         "invite_form": InviteForm(auto_id="invite_%s"),
     }

@@ -207,6 +207,12 @@ def test_an_empty_list_gives_the_first_step(browser: Client):
     assert "HCC1395" in page
 
 
+def test_the_page_of_a_result_asks_each_thing_once(browser: Client, person, make_job, django_assert_max_num_queries):
+    done = done_job(make_job, person)
+    with django_assert_max_num_queries(11):
+        assert browser.get(f"/jobs/{done.pk}/").status_code == 200
+
+
 def test_ten_thousand_jobs_cost_as_many_queries_as_one(browser: Client, person, make_job, django_assert_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

@@ -3,13 +3,14 @@ from __future__ import annotations
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from annotations.pictures.charts import compact, nice_step
 from annotations.pictures.cytobands import bands_of
-from annotations.pictures.plots import Plot, draw_plots
+from annotations.pictures.plots import Plot, draw_plots, section_of
 from annotations.pictures.svg import element, standalone
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -100,6 +101,14 @@ def test_a_column_of_the_karyogram_leads_to_its_megabase(plots: dict[str, Plot])
 
 def test_without_an_explorer_there_are_no_links():
     assert all("<a " not in plot.svg and not any(row.href for row in plot.rows) for plot in draw_plots(SUMMARY))
+
+
+def test_a_page_that_is_asked_again_shows_what_was_drawn():
+    job, other = uuid4(), uuid4()
+    first = section_of(job, SUMMARY, "/e/")
+    assert section_of(job, dict(SUMMARY), "/e/") is first
+    assert "/e/?" not in section_of(job, SUMMARY)
+    assert f"/jobs/{other}/" in section_of(other, SUMMARY, "/e/")
 
 
 def test_a_summary_without_counts_gives_no_plots():
