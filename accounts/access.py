@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
 
@@ -20,6 +21,14 @@ def signed_in(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise TypeError("this view needs login_required")
     return request.user
+
+
+def way_back(request: HttpRequest, otherwise: str = "annotations:jobs") -> str:
+    """Where the user was going, if that is on this service."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        return target
+    return resolve_url(otherwise)
 
 
 def confirmed_required(view: View) -> View:

@@ -9,11 +9,13 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from social_django.models import Association, Nonce, UserSocialAuth
 
 from accounts import plans
+from accounts.amounts import BYTES, MOST, TIMES, BytesField, TimeField, written
+from accounts.billing.admin import customer_to_sync
 from accounts.models import Consent, Invitation, Plan, Registration, User
 from gas import audit, outbox
 
@@ -73,6 +75,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     """Find a user, see the plan, set it with a reason."""
 
     form = UserForm
+    change_form_template = "accounts/admin/billed.html"
     list_display = ("email", "name", "institution", "plan_code", "is_active", "is_staff", "date_joined")
     list_filter = ("plan_code", "is_active", "is_staff")
     search_fields = ("email__istartswith", "name__istartswith", "id")
@@ -99,6 +102,16 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
         ("Suspension", {"fields": ("is_active", "suspension_reason")}),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The user, with the button to read their subscription again."""
+        extra_context = {
+            **(extra_context or {}),
+            "customer": customer_to_sync(request, self.get_object(request, object_id)),
+        }
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People make their own accounts; the first admin comes from the command line."""
@@ -128,25 +141,90 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
             )
 
 
+class PlanForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
+    """A plan's figures in units that people read."""
+
+    max_file_bytes = BytesField(label="Largest upload", help_text="One file, as it is sent: 25 MB, 5 GB.")
+    max_open_jobs = forms.IntegerField(label="Open jobs", min_value=1, help_text="Waiting and running, at a time.")
+    max_jobs_per_day = forms.IntegerField(label="Jobs a day", min_value=1, help_text="Submitted within 24 hours.")
+    max_storage_bytes = BytesField(label="Storage", help_text="Inputs and results together: 2 GB, 1 TB.")
+    hot_retention_seconds = TimeField(
+        label="Results stay hot", required=False, help_text="Then they are archived. Empty: as long as the job lives."
+    )
+    input_retention_seconds = TimeField(
+        label="Uploads are kept", minimum=60, help_text="After the last job that used one: 30 days."
+    )
+
+    class Meta:
+        model = Plan
+        fields = (
+            "max_file_bytes",
+            "max_open_jobs",
+            "max_jobs_per_day",
+            "max_storage_bytes",
+            "hot_retention_seconds",
+            "input_retention_seconds",
+            "own_sources",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Figures that fit each by itself but not together."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("max_file_bytes", 0) > cleaned.get("max_storage_bytes", MOST):
+            self.add_error("max_file_bytes", "A file of this size would not fit into the storage.")
+        return cleaned
+
+
+COLUMN_UNITS = {
+    "max_file_bytes": BYTES,
+    "max_storage_bytes": BYTES,
+    "hot_retention_seconds": TIMES,
+    "input_retention_seconds": TIMES,
+}
+
+
 @admin.register(Plan)
 class PlanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
     """The figures of the plans. What the environment sets is shown and goes before the row."""
 
+    form = PlanForm
     list_display = (
         "code",
-        "max_file_bytes",
+        "largest_upload",
         "max_open_jobs",
         "max_jobs_per_day",
-        "max_storage_bytes",
+        "storage",
+        "hot",
         "set_by_environment",
     )
+    fields = ("code", *PlanForm.Meta.fields, "set_by_environment")
     readonly_fields = ("code", "set_by_environment")
 
     @admin.display(description="set by the environment")
     def set_by_environment(self, plan: Plan) -> str:
         """Which figures do not come from this row."""
         taken = plans.overridden(plan)
-        return ", ".join(f"{column} = {value:,} ({name})" for column, (name, value) in taken.items()) or "nothing"
+        figures = [
+            f"{PlanForm.base_fields[column].label}: {_shown(column, value)} ({name})"
+            for column, (name, value) in taken.items()
+        ]
+        return ", ".join(figures) or "nothing"
+
+    @admin.display(description="largest upload", ordering="max_file_bytes")
+    def largest_upload(self, plan: Plan) -> str:
+        """With its unit."""
+        return _shown("max_file_bytes", plan.max_file_bytes)
+
+    @admin.display(description="storage", ordering="max_storage_bytes")
+    def storage(self, plan: Plan) -> str:
+        """With its unit."""
+        return _shown("max_storage_bytes", plan.max_storage_bytes)
+
+    @admin.display(description="results stay hot", ordering="hot_retention_seconds")
+    def hot(self, plan: Plan) -> str:
+        """With its unit; some stay as long as the job."""
+        seconds = plan.hot_retention_seconds
+        return "always" if seconds is None else _shown("hot_retention_seconds", seconds)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """The code knows the plans by name."""
@@ -155,6 +233,10 @@ class PlanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The code knows the plans by name."""
         return False
+
+
+def _shown(column: str, value: int) -> str:
+    return written(value, COLUMN_UNITS[column]) if column in COLUMN_UNITS else f"{value:,}"
 
 
 @admin.register(Registration)
@@ -221,5 +303,4 @@ class ConsentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
 
 
 # The admin pages of the app's own packages register themselves when they are imported.
-from accounts.billing import admin as _billing  # noqa: E402, F401
 from accounts.erasure import admin as _erasure  # noqa: E402, F401

@@ -16,7 +16,21 @@ from accounts.registration import Applicant
 from gas import clock, outbox
 
 
-class SignUpForm(forms.Form):
+class AgreementForm(forms.Form):
+    """The terms and the processing of genetic data, agreed to by a tick each."""
+
+    terms = forms.BooleanField(
+        label="I agree to the terms, and have read what happens to my data.",
+        error_messages={"required": "There is no account without the terms."},
+    )
+    consent = forms.BooleanField(
+        label="I consent explicitly to the processing of the genetic data that I upload. It is mine, or those it "
+        "belongs to, or an ethics board, have agreed.",
+        error_messages={"required": "Without your agreement we may not process genetic data."},
+    )
+
+
+class SignUpForm(AgreementForm):
     """Asks for an account. Whether the address has one already is said by mail only."""
 
     name = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
@@ -35,15 +49,7 @@ class SignUpForm(forms.Form):
         help_text="At least 10 characters. A few words in a row are easy to keep and hard to guess.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    terms = forms.BooleanField(
-        label="I agree to the terms, and have read what happens to my data.",
-        error_messages={"required": "There is no account without the terms."},
-    )
-    consent = forms.BooleanField(
-        label="I consent explicitly to the processing of the genetic data that I upload. It is mine, or those it "
-        "belongs to, or an ethics board, have agreed.",
-        error_messages={"required": "Without your agreement we may not process genetic data."},
-    )
+    field_order = ("name", "email", "institution", "password", "terms", "consent")
 
     def clean(self) -> dict[str, Any]:
         """The password is measured against the name and address typed beside it."""

@@ -40,5 +40,6 @@ urlpatterns = [
     path("delete/", include("accounts.erasure.urls")),
     path("data/", include("accounts.takeout.urls")),
     path("terms/", TemplateView.as_view(template_name="accounts/terms.html"), name="terms"),
+    path("terms/agree/", views.agree, name="agree"),
     path("privacy/", TemplateView.as_view(template_name="accounts/privacy.html"), name="privacy"),
 ]

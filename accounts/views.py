@@ -19,11 +19,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import FormView
 from social_django.models import UserSocialAuth
 
-from accounts import plans, registration
-from accounts.access import signed_in
+from accounts import plans, registration, terms
+from accounts.access import signed_in, way_back
 from accounts.billing.offers import offer_to
 from accounts.erasure.work import scheduled_for
 from accounts.forms import (
+    AgreementForm,
     ChangePasswordForm,
     ConfirmForm,
     NewPasswordForm,
@@ -183,6 +184,19 @@ def promise_changed_mail(user: User) -> None:
     """A mail that the password was changed; the key names this very password's hash."""
     payload = {"template": "password_changed", "user": str(user.pk)}
     outbox.promise("accounts.mail", f"password_changed:{user.pk}:{user.password[-16:]}", payload)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def agree(request: HttpRequest) -> HttpResponse:
+    """The terms have changed since the user agreed to them."""
+    user = signed_in(request)
+    form = AgreementForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        terms.agree(request, user)
+    if form.is_valid() or not terms.must_agree(user):
+        return redirect(way_back(request))
+    return render(request, "accounts/agree.html", {"form": form, "version": settings.TERMS_VERSION})
 
 
 @login_required

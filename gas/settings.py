@@ -123,6 +123,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.security.sessions.keep_track",
     "accounts.security.second_factor.required",
+    "accounts.terms.asked_again",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "gas.middleware.say_what_is_allowed",
@@ -261,7 +262,7 @@ WEBHOOK_NETWORKS = env.networks(
     "GAS_WEBHOOK_NETWORKS",
     "Networks that users' webhooks may reach besides public addresses by https, also by plain http: 10.1.0.0/16.",
 )
-TERMS_VERSION = "2026-11"  # raised with every change of the terms; each user's consent names one
+TERMS_VERSION = "2026-11"  # raised with every change of the terms; whoever agreed to another is asked again
 SIGNUP = env.choice(
     "GAS_SIGNUP", "open", ("open", "invite", "closed"), "Who may make an account: anybody, invited addresses, nobody."
 )

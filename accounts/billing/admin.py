@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import stripe
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from accounts.access import way_back
 from accounts.billing import client
 from accounts.billing.models import BillingAccount, StripeEvent
 from accounts.billing.sync import ContendedError, sync
+from accounts.models import User
 from gas import audit
 from gas.admin import ReadOnlyAdmin
 
@@ -37,6 +42,17 @@ class BillingAccountAdmin(ReadOnlyAdmin):
     search_help_text = "Beginning of the address, or Stripe's id of the customer or subscription"
     ordering = ("-synced_at",)
     actions = ("sync_now",)
+    change_form_template = "accounts/admin/billed.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What was read, with the button to read it again."""
+        extra_context = {
+            **(extra_context or {}),
+            "customer": customer_to_sync(request, self.get_object(request, object_id)),
+        }
+        return super().change_view(request, object_id, form_url, extra_context)
 
     @admin.display(description="trouble")
     def trouble(self, account: BillingAccount) -> str:
@@ -46,11 +62,12 @@ class BillingAccountAdmin(ReadOnlyAdmin):
         return f"{account.live_subscriptions} subscriptions at once" if account.live_subscriptions > 1 else ""
 
     @admin.action(description="Sync now: read the subscriptions again", permissions=["view"])
-    def sync_now(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> None:
-        """Read again at once, for a few; an error changes nobody's plan."""
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[BillingAccount]) -> HttpResponse | None:
+        """Read again at once, for a few; an error changes nobody's plan. Back to the page whose button it was."""
+        back = redirect(way_back(request)) if "next" in request.POST else None
         if not client.is_enabled():
             self.message_user(request, "There is no GAS_STRIPE_SECRET_KEY, so nothing can be read.", messages.ERROR)
-            return
+            return back
         for account in queryset[:MOST_AT_ONCE]:
             audit.record("sync billing", request.user, f"user:{account.pk}")  # type: ignore[arg-type]
             try:
@@ -60,6 +77,15 @@ class BillingAccountAdmin(ReadOnlyAdmin):
             else:
                 words = "the plan changed" if changed else "the plan is as it was"
                 self.message_user(request, f"{account.user}: read; {words}.", messages.SUCCESS)
+        return back
+
+
+def customer_to_sync(request: HttpRequest, one: User | BillingAccount | None) -> str:
+    """The user's id, if this admin may read the subscriptions again and there is somewhere to read them."""
+    if one is None or not client.is_enabled() or not request.user.has_perm("accounts.view_billingaccount"):
+        return ""
+    account = BillingAccount.objects.filter(pk=one.pk).exclude(customer_id="")
+    return str(one.pk) if account.exists() else ""
 
 
 @admin.register(StripeEvent)

@@ -12,22 +12,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from social_django.models import UserSocialAuth
 
-from accounts.access import signed_in
+from accounts.access import signed_in, way_back
 from accounts.security import fresh, passkeys, second_factor, sessions, tokens
 from accounts.security.forms import CodeForm, FirstCodeForm, PasskeyForm, ProveForm, TokenForm
-
-
-def _way_back(request: HttpRequest, otherwise: str = "annotations:jobs") -> str:
-    """Where the user was going, if that is on this service."""
-    target = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        return target
-    return resolve_url(otherwise)
 
 
 @login_required
@@ -67,7 +58,7 @@ def prove(request: HttpRequest) -> HttpResponse:
     form = ProveForm(request, user, request.POST or None)
     if form.is_valid():
         fresh.note_proof(request)
-        return redirect(_way_back(request))
+        return redirect(way_back(request))
     context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
     return render(request, "accounts/security/prove.html", context)
 
@@ -79,16 +70,16 @@ def ask(request: HttpRequest) -> HttpResponse:
     """The question for the second factor, whatever way somebody came in: a code, or what the passkey signed."""
     user = signed_in(request)
     if second_factor.has_passed(request, user):
-        return redirect(_way_back(request))
+        return redirect(way_back(request))
     if user.second_factor is None:
         return redirect("accounts:second_factor_set_up")
     answer = request.POST.get("answer", "")
     form = CodeForm(None if answer else request.POST or None)
     if answer and passkeys.passes(request, user, answer):
-        return redirect(_way_back(request))
+        return redirect(way_back(request))
     if form.is_valid():
         if second_factor.passes(request, user, form.cleaned_data["code"]):
-            return redirect(_way_back(request))
+            return redirect(way_back(request))
         form.add_error(
             "code", "This code does not fit. Wait for the next one; after a few wrong codes there is a pause."
         )
@@ -140,7 +131,7 @@ def _for_a_new_passkey(request: HttpRequest) -> dict[str, Any]:
 def _device_added(request: HttpRequest, codes: list[str]) -> HttpResponse:
     """The recovery codes once with the first device; afterwards the list of devices."""
     if codes:
-        context = {"codes": codes, "is_new": True, "way_on": _way_back(request, "accounts:security")}
+        context = {"codes": codes, "is_new": True, "way_on": way_back(request, "accounts:security")}
         return render(request, "accounts/security/codes.html", context)
     messages.success(request, "The second factor has another device.")
     return redirect("accounts:security")

@@ -201,6 +201,14 @@ def test_an_admin_sees_accounts_and_events_and_syncs_now(user, admin, double):
     assert "the plan changed" in page
     assert f"{account_of(user).synced_at:%H:%M} UTC" in page
     assert User.objects.get(pk=user.pk).is_premium
+    for page_of in (f"/admin/accounts/billingaccount/{user.pk}/change/", f"/admin/accounts/user/{user.pk}/change/"):
+        assert b"Sync now with Stripe" in staff.get(page_of).content
+        fields = {"action": "sync_now", "_selected_action": [str(user.pk)], "next": page_of}
+        answer = staff.post("/admin/accounts/billingaccount/", fields, follow=True)
+        assert answer.redirect_chain[-1][0] == page_of
+        assert "the plan is as it was" in answer.content.decode()
+    assert b"Sync now with Stripe" not in staff.get(f"/admin/accounts/user/{admin.pk}/change/").content
+    assert staff.get("/admin/accounts/user/nobody/change/").status_code == 302
     hear_all(double)
     assert b"customer.subscription.created" in staff.get("/admin/accounts/stripeevent/").content
     double.fail("/v1/subscriptions", times=9, status=503)

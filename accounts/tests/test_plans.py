@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import invariants, plans, sweep
+from accounts import amounts, invariants, plans, sweep
 from accounts.models import Plan, PlanCode, User
 from accounts.tests.people import sign_in_staff
 from gas.models import AuditEntry, OutboxMessage
@@ -148,3 +148,71 @@ def test_the_plan_page_shows_both_plans(client: Client, user: User):
     assert "You are on the Free plan" in page
     assert "25 MB" in page
     assert "5 GB" in page
+
+
+PLAN = {
+    "max_file_bytes": "25 MB",
+    "max_open_jobs": "10",
+    "max_jobs_per_day": "50",
+    "max_storage_bytes": "2 GB",
+    "hot_retention_seconds": "7 days",
+    "input_retention_seconds": "30 days",
+}
+
+
+def test_an_admin_reads_and_writes_plans_in_units_of_people(client: Client, admin: User):
+    sign_in_staff(client, admin)
+    listed = client.get("/admin/accounts/plan/").content.decode()
+    page = client.get("/admin/accounts/plan/free/change/").content.decode()
+    for shown in ("25 MB", "2 GB", "7 days"):
+        assert f'value="{shown}"' in page
+        assert f">{shown}</td>" in listed
+
+    assert client.post("/admin/accounts/plan/free/change/", PLAN | {"max_file_bytes": "1.5 gb"}).status_code == 302
+    assert client.post("/admin/accounts/plan/premium/change/", PLAN | {"hot_retention_seconds": ""}).status_code == 302
+
+    free, premium = Plan.objects.get(code="free"), Plan.objects.get(code="premium")
+    assert (free.max_file_bytes, free.hot_retention_seconds) == (1_500_000_000, 7 * 86_400)
+    assert premium.hot_retention_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("column", "typed", "said"),
+    [
+        ("max_file_bytes", "25", "Write a number and a unit (bytes, kB, MB, GB, TB), for example 25 MB or 1.5 GB."),
+        ("max_file_bytes", "25 days", "Write a number and a unit (bytes, kB, MB, GB, TB)"),
+        ("max_file_bytes", "0 MB", "Write an amount of at least 1 byte"),
+        ("max_file_bytes", "0.5 bytes", "Write a whole number of bytes."),
+        ("max_file_bytes", "3 GB", "A file of this size would not fit into the storage."),
+        ("max_storage_bytes", "99999999999 TB", "not astronomical"),
+        ("input_retention_seconds", "59 seconds", "Write an amount of at least 1 minute"),
+        ("hot_retention_seconds", "-7 days", "Write a number and a unit (seconds, minutes, hours, days)"),
+        ("max_open_jobs", "0", "Ensure this value is greater than or equal to 1."),
+    ],
+)
+def test_figures_that_make_no_sense_are_refused_with_what_to_write(client: Client, admin: User, column, typed, said):
+    sign_in_staff(client, admin)
+    answer = client.post("/admin/accounts/plan/free/change/", PLAN | {column: typed})
+
+    assert said in answer.content.decode()
+    assert f'value="{typed}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("amount", "units", "text"),
+    [
+        (25_000_000, amounts.BYTES, "25 MB"),
+        (1_500_000_000, amounts.BYTES, "1.5 GB"),
+        (25_600_123, amounts.BYTES, "25600.123 kB"),
+        (1_000_000_000_000, amounts.BYTES, "1 TB"),
+        (1, amounts.BYTES, "1 byte"),
+        (86_400, amounts.TIMES, "1 day"),
+        (129_600, amounts.TIMES, "1.5 days"),
+        (90_001, amounts.TIMES, "90001 seconds"),
+    ],
+)
+def test_an_amount_is_written_so_that_reading_it_gives_the_same(amount, units, text):
+    field = amounts.BytesField() if units is amounts.BYTES else amounts.TimeField()
+
+    assert amounts.written(amount, units) == text
+    assert field.clean(text) == amount
