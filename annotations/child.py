@@ -118,7 +118,7 @@ def _run(space: Workspace, arguments: list[str], tick: Tick) -> None:
         raise ChildCrashedError(code, f"{how}, after {used}")
 
 
-def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int, nice: int) -> list[str]:
+def launcher(*, memory_mb: int, cpu_seconds: int, output_mb: int, nice: int = 0) -> list[str]:
     """The beginning of a command that runs the annotator within limits; its arguments follow.
 
     nice: how far it gives way to others where processors are scarce, 0 to 19.
