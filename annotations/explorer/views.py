@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -32,10 +33,20 @@ View = Callable[..., HttpResponseBase]
 
 
 def explained(view: View) -> View:
-    """A table that cannot be asked now says so, in place of what the view would show."""
+    """A table that cannot be asked now says so, in place of what the view would show.
+
+    A page that waited for it is loaded anew: it has neither the scripts nor the head of the one it waited for.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, job: Job, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = answered(request, job, *args, **kwargs)
+        is_over = answer.status_code not in (HTTPStatus.ACCEPTED, HTTPStatus.SERVICE_UNAVAILABLE)
+        if is_over and request.headers.get("HX-Target") == "preparing":
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return answer
+
+    def answered(request: HttpRequest, job: Job, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if job.status != JobStatus.COMPLETED:
             return redirect("annotations:job", job.pk)
         try:

@@ -19,7 +19,8 @@ _SIDE: Final = 16
 _STEMS: Final = 70
 _BODY: Final = 14
 _RADIUS: Final = 5
-_TAB_STOPS: Final = 40  # of more, the table behind the picture has the ways
+_SMALL: Final = 3  # of many, for they lie close
+_MANY: Final = 40
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,9 @@ def lollipops(name: str, outline: Outline, variants: Sequence[Lollipop]) -> Safe
     drawn += [line(_SIDE + at * scale, floor, _SIDE + at * scale, floor + _BODY, "axis") for at in _exon_ends(outline)]
     by_place = [(place, list(found)) for place, found in groupby(variants, key=lambda variant: variant.place)]
     most = max((len(found) for _, found in by_place), default=1)
-    for place, found in by_place:
-        drawn.append(_stem(_SIDE + (place - 0.5) * scale, floor, found, most, len(by_place) <= _TAB_STOPS))
-    # The chosen one last, so that it lies on top.
-    drawn.sort(key=lambda shape: "chosen" in shape)
+    # What weighs more lies on top, the chosen one above all.
+    for place, found in sorted(by_place, key=lambda entry: _weight(entry[1])):
+        drawn.append(_stem(_SIDE + (place - 0.5) * scale, floor, found, most, is_crowded=len(by_place) > _MANY))
     step = max(int(nice_step(length, 5)), 1)
     for at in range(step, length - step // 3, step):
         drawn.append(text(f"{at:,}", _SIDE + at * scale, floor + _BODY + 16, "tick", "middle"))
@@ -59,20 +59,27 @@ def lollipops(name: str, outline: Outline, variants: Sequence[Lollipop]) -> Safe
     return drawing(name, _WIDTH, floor + _BODY + 22, *drawn)
 
 
-def _stem(x: float, floor: float, found: Sequence[Lollipop], most: int, is_tab_stop: bool) -> SafeString:
-    """All variants of one place; the gravest gives the colour, the first the link."""
+def _weight(found: Sequence[Lollipop]) -> tuple[bool, int]:
+    return any(variant.is_chosen for variant in found), -min(IMPACTS.index(variant.impact) for variant in found)
+
+
+def _stem(x: float, floor: float, found: Sequence[Lollipop], most: int, *, is_crowded: bool) -> SafeString:
+    """All variants of one place; the gravest gives the colour, the first the link.
+
+    Where it is crowded, the table behind the picture has the ways of who uses a keyboard.
+    """
     gravest = min(found, key=lambda variant: IMPACTS.index(variant.impact))
     chosen = next((variant for variant in found if variant.is_chosen), None)
     top = floor - _STEMS * (0.45 + 0.55 * len(found) / most)
     words = "; ".join(variant.words for variant in found[:8]) + ("; …" if len(found) > 8 else "")
-    radius = _RADIUS + 2 if chosen else _RADIUS
+    radius = _RADIUS + 2 if chosen else _SMALL if is_crowded else _RADIUS
     css = f"mark {gravest.impact.lower()}" + (" chosen" if chosen else "")
     return link(
         (chosen or gravest).href,
         words,
         line(x, top, x, floor, "axis"),
         element("circle", cx=float(x), cy=float(top), r=float(radius), class_=css),
-        is_tab_stop=is_tab_stop,
+        is_tab_stop=not is_crowded,
     )
 
 

@@ -137,7 +137,16 @@ def test_a_large_table_is_prepared_while_the_page_waits(client, result, monkeypa
     monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
     response = client.get(f"/jobs/{result.pk}/explore/?gene=RYR1")
     assert response.status_code == 202
-    assert 'hx-get="/jobs/' in response.content.decode()
+    assert 'id="preparing" hx-get="/jobs/' in response.content.decode()
+
+
+def test_the_page_that_waited_for_a_table_is_loaded_anew_when_it_is_there(client, result, monkeypatch):
+    address, waits = f"/jobs/{result.pk}/explore/?gene=RYR1", {"HX-Request": "true", "HX-Target": "preparing"}
+    answer = client.get(address, headers=waits)
+    assert (answer.headers["HX-Refresh"], answer.content) == ("true", b"")
+    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
+    monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
+    assert "HX-Refresh" not in client.get(address, headers=waits).headers
 
 
 def test_the_page_needs_few_queries_however_many_alleles(client, user, make_result, django_assert_max_num_queries):

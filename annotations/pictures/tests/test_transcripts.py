@@ -84,6 +84,13 @@ def test_lollipops_stand_at_their_amino_acid_and_higher_where_more_share_it():
     assert [link.get("href") for link in root.iter(f"{SVG}a")] == ["/1", "/2"]
 
 
+def test_of_many_lollipops_the_graver_lie_on_top_and_the_chosen_one_above_all():
+    found = [Lollipop(at, "p.=", "HIGH" if at == 2 else "LOW", "/", is_chosen=at == 5) for at in range(1, 60)]
+    circles = list(ET.fromstring(lollipops("Variants", _outline(), found)).iter(f"{SVG}circle"))
+    assert [circle.get("class") for circle in circles[-3:]] == ["mark low", "mark high", "mark low chosen"]
+    assert float(str(circles[0].get("r"))) < float(str(circles[-1].get("r")))
+
+
 def test_exons_of_the_reverse_strand_meet_in_the_protein_order():
     def joints(strand: int) -> list[float]:
         lines = ET.fromstring(lollipops("Variants", _outline(strand), [])).iter(f"{SVG}line")
