@@ -20,6 +20,9 @@ CLINVAR: Final = "clinvar_clnsig"
 _FREQUENCY: Final = re.compile(r"[a-z0-9_]+_af")
 _STATUS: Final = "_status"
 _RSID: Final = re.compile(r"rs\d+", re.IGNORECASE)
+# NULL, which passes no comparison, where the alternative is not spelt out.
+_GAINED: Final = "CASE WHEN regexp_full_match(alt, '[A-Za-z]+') THEN length(alt) - length(ref) END"
+_TRANSITIONS: Final = ("A>G", "G>A", "C>T", "T>C")
 _NAME_COLUMNS: Final = {"c": "hgvsc", "n": "hgvsc", "p": "hgvsp", "g": "hgvsg", "m": "hgvsg"}
 
 
@@ -116,6 +119,14 @@ def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str,
                 found[name] = one_of_alleles(value)
             case "qual_min":
                 found[name] = Condition("qual >= ?", (value,))
+            case "qual_below":
+                found[name] = Condition("qual < ?", (value,))
+            case "gained_min":
+                found[name] = Condition(f"{_GAINED} >= ?", (value,))
+            case "gained_max":
+                found[name] = Condition(f"{_GAINED} <= ?", (value,))
+            case "substitution":
+                found[name] = _substitution(is_transition=value == "transition")
             case "genotype" if "sample" in values:
                 found[name] = _genotype(tables.samples().get(values["sample"]), value)
             case "pattern" if all(role in values for role in TRIO):
@@ -159,6 +170,13 @@ def _one_of(column: str, values: Iterable[str]) -> Condition:
 def _picked_term(terms: tuple[str, ...]) -> Condition:
     """The picked transcript has one of the terms, be it the most severe or not."""
     return Condition("regexp_matches(consequence, ?)", (f"(^|&)({'|'.join(map(re.escape, terms))})($|&)",))
+
+
+def _substitution(*, is_transition: bool) -> Condition:
+    """An SNV by its name on the genome: REF and ALT may have more letters, of which one differs."""
+    marks = ", ".join("?" * len(_TRANSITIONS))
+    word = "IN" if is_transition else "NOT IN"
+    return Condition(f"variant_class = 'SNV' AND right(hgvsg, 3) {word} ({marks})", _TRANSITIONS)
 
 
 def _genes(found: Mapping[str, list[str]]) -> Condition:

@@ -26,7 +26,9 @@ AF_UNKNOWN: Final = (
     ("found", "Only with a known frequency"),
 )
 TRIO: Final = ("child", "mother", "father")
+SELDOM: Final = ("qual_below", "gained_min", "gained_max", "substitution")
 LISTED_SAMPLES: Final = 100  # more names are typed, and completed by the page
+SUBSTITUTIONS: Final = (("", "Any"), ("transition", "Transition (A↔G, C↔T)"), ("transversion", "Transversion"))
 BY: Final = (("", "Most severe transcript"), ("picked", "Picked transcript"))
 _REGION: Final = re.compile(r"(?P<contig>[^:\s]+)(?::(?P<first>[\d,_]+)(?:-(?P<last>[\d,_]+))?)?")
 
@@ -126,6 +128,10 @@ class Filters(forms.Form):
     )
     af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
     qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
+    qual_below = forms.FloatField(label="Quality below", min_value=0, required=False)
+    gained_min = forms.IntegerField(label="Bases gained, from", required=False, help_text="A deletion loses: −3 to −1.")
+    gained_max = forms.IntegerField(label="Bases gained, to", required=False)
+    substitution = forms.ChoiceField(label="Change of one base", choices=SUBSTITUTIONS, required=False)
     starred = forms.BooleanField(label="Starred", required=False)
     sample = forms.CharField(label="Sample", max_length=200, required=False)
     genotype = ManyField(tuple(GENOTYPES), label="genotypes")
@@ -197,6 +203,16 @@ class Filters(forms.Form):
         if found.pop("starred", False):
             found["starred"] = self._starred()
         return found
+
+    @property
+    def shows_more(self) -> bool:
+        """One of the fields that are seldom asked for is set."""
+        return any(name in self.values or name in self.errors for name in SELDOM)
+
+    @property
+    def seldom(self) -> list[forms.BoundField]:
+        """These fields."""
+        return [self[name] for name in SELDOM]
 
     @property
     def query(self) -> str:

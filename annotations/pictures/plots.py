@@ -41,7 +41,7 @@ def draw_plots(summary: Summary, explore: str = "") -> list[Plot]:
     """All plots of which the summary knows anything. explore: the explorer's address; "": no links."""
 
     def href(**filters: object) -> str:
-        return f"{explore}?{urlencode(filters)}" if explore else ""
+        return f"{explore}?{urlencode(filters, doseq=True)}" if explore else ""
 
     makers = (_impacts, _classes, _ti_tv, _consequences, _karyogram, _genes, _indels, _frequencies, _qualities)
     drawn = (make(summary, href) for make in makers)
@@ -103,11 +103,14 @@ def _classes(summary: Summary, href: Href) -> Plot | None:
     return Plot("classes", title, bars(title, rows), ("Kind", "Variants"), rows) if rows else None
 
 
-def _ti_tv(summary: Summary, _: Href) -> Plot | None:
+def _ti_tv(summary: Summary, href: Href) -> Plot | None:
     transitions, transversions = summary.get("transitions", 0), summary.get("transversions", 0)
     if not transitions + transversions:
         return None
-    rows = [Bar("transitions (A↔G, C↔T)", transitions), Bar("transversions", transversions)]
+    rows = [
+        Bar("transitions (A↔G, C↔T)", transitions, "", href(substitution="transition")),
+        Bar("transversions", transversions, "", href(substitution="transversion")),
+    ]
     ratio = summary.get("ti_tv")
     note = f"Ti/Tv {ratio:.2f}. " if ratio is not None else ""
     note += "About 2.0 to 2.1 across a human genome and 3 in exomes; somatic and artefact calls differ."
@@ -115,19 +118,27 @@ def _ti_tv(summary: Summary, _: Href) -> Plot | None:
     return Plot("ti-tv", title, bars(title, rows), ("Kind", "SNVs"), rows, note)
 
 
-def _indels(summary: Summary, _: Href) -> Plot | None:
+def _indels(summary: Summary, href: Href) -> Plot | None:
     counts = {int(length): count for length, count in summary.get("indel_lengths", {}).items()}
     if not counts:
         return None
     reach = min(max(5, *(abs(length) for length in counts)), INDEL_LIMIT)
     lengths = [length for length in range(-reach, reach + 1) if length]
-    rows = [Bar(_indel_words(length), counts.get(length, 0)) for length in lengths]
+    rows = [Bar(_indel_words(length), counts.get(length, 0), "", href(**_gained(length))) for length in lengths]
     at = {length: place for place, length in enumerate(lengths)}
     half = max(reach // 5 * 5, 5) if reach > 5 else reach
     ticks = [(at[-half] + 0.5, f"−{half}"), (float(reach), "0"), (at[half] + 0.5, f"+{half}")]
     title = "Lengths of insertions and deletions"
     svg = columns(title, rows, ticks, "bases lost or gained")
     return Plot("indel-lengths", title, svg, ("Length", "Variants"), [row for row in rows if row.number])
+
+
+def _gained(length: int) -> dict[str, int]:
+    """The filter of a column: the last one of each side is open."""
+    ends = {"gained_min": length, "gained_max": length}
+    if abs(length) == INDEL_LIMIT:
+        del ends["gained_min" if length < 0 else "gained_max"]
+    return ends
 
 
 def _indel_words(length: int) -> str:
@@ -167,7 +178,7 @@ def _qualities(summary: Summary, href: Href) -> Plot | None:
             _quality_words(start, step),
             sum(counts.get(start + part * QUALITY_STEP, 0) for part in range(merged)),
             "",
-            href(qual_min=start),
+            href(**_between(start, step)),
         )
         for start in starts
     ]
@@ -179,9 +190,17 @@ def _qualities(summary: Summary, href: Href) -> Plot | None:
     return Plot("quality", title, svg, ("QUAL", "Variants"), [row for row in rows if row.number], note)
 
 
+def _between(start: int, step: int) -> dict[str, int]:
+    """The filter of a column: the last one is open."""
+    return {"qual_min": start} if _is_last(start, step) else {"qual_min": start, "qual_below": start + step}
+
+
+def _is_last(start: int, step: int) -> bool:
+    return start + step > (QUALITY_BINS - 1) * QUALITY_STEP
+
+
 def _quality_words(start: int, step: int) -> str:
-    limit = (QUALITY_BINS - 1) * QUALITY_STEP
-    return f"{start} and more" if start + step > limit else f"{start} to {start + step}"
+    return f"{start} and more" if _is_last(start, step) else f"{start} to {start + step}"
 
 
 def _karyogram(summary: Summary, href: Href) -> Plot | None:
@@ -214,6 +233,7 @@ def _genes(summary: Summary, href: Href) -> Plot | None:
     if not found:
         return None
     names = [gene["gene_symbol"] or gene["gene_id"] for gene in found]
-    rows = [Bar(name, gene["severe"], "", href(gene=name)) for name, gene in zip(names, found, strict=True)]
+    severe = {"impact": IMPACTS[:2], "by": "picked"}
+    rows = [Bar(name, gene["severe"], "", href(gene=name, **severe)) for name, gene in zip(names, found, strict=True)]
     title = "Genes with most variants of high or moderate impact"
     return Plot("genes", title, bars(title, rows), ("Gene", "Variants"), rows)

@@ -69,6 +69,9 @@ def _found(tables, query: str, order: str = "", after: str = "") -> list[int]:
         ("filter=PASS", [100, 300, 400]),
         ("filter=.", [500]),
         ("qual_min=10", [100, 200, 300]),
+        ("qual_min=10&qual_below=30", [100, 200]),
+        ("gained_min=1&gained_max=1", [300]),
+        ("gained_max=-4", [400]),
         ("q=rs12", [100]),
         ("q=rs1", []),
         ("q=c.10A>G", [100]),
@@ -88,6 +91,27 @@ def _found(tables, query: str, order: str = "", after: str = "") -> list[int]:
 )
 def test_filters_leave_what_they_say(query, positions, tables):
     assert _found(tables, query) == positions
+
+
+CHANGES = [
+    allele("chr1", 1, "A", "G", T("intergenic_variant"), hgvsg="chr1:g.1A>G"),
+    allele("chr1", 2, "AC", "AT", T("intergenic_variant"), hgvsg="chr1:g.3C>T", variant_class="SNV"),
+    allele("chr1", 5, "A", "C", T("intergenic_variant"), hgvsg="chr1:g.5A>C"),
+    allele("chr1", 9, "ACGT", "<DEL>", T("intergenic_variant"), hgvsg="chr1:g.9_900del", variant_class="deletion"),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "positions"),
+    [
+        ("substitution=transition", [1, 2]),
+        ("substitution=transversion", [5]),
+        ("gained_min=-5&gained_max=5", [1, 2, 5]),  # what a symbolic allele gains its letters do not tell
+    ],
+)
+def test_a_change_is_found_by_what_it_does_to_the_sequence(query, positions, user, make_result):
+    with database.opened(make_result(user, table(CHANGES))) as tables:
+        assert _found(tables, query) == positions
 
 
 @pytest.mark.parametrize(
