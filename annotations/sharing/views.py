@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +11,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import confirmed_required, signed_in
 from annotations import access
 from annotations.models import Job
 from annotations.sharing import granting, opened
-from annotations.sharing.forms import InviteForm, LinkForm
+from annotations.sharing.forms import InviteForm, LinkForm, TermsForm
 from gas import errors
 
 
@@ -27,9 +30,15 @@ def box_of(job: Job) -> dict[str, Any]:
     return {
         "shares": shares,
         "openings": granting.openings_of(job) if any(entry.openings for entry in shares) else [],
-        "link_form": LinkForm(auto_id="link_%s"),
-        "invite_form": InviteForm(auto_id="invite_%s"),
+        "link_fields": _blank_fields(LinkForm, "link_%s"),
+        "invite_fields": _blank_fields(InviteForm, "invite_%s"),
     }
+
+
+@cache
+def _blank_fields(form: type[TermsForm], auto_id: str) -> SafeString:
+    """The fields before anything is typed: the same for everybody, and on each page of a result."""
+    return render_to_string("_partials/form.html", {"form": form(auto_id=auto_id)})
 
 
 @confirmed_required
