@@ -276,8 +276,16 @@ class Deployment:
 
     def end_promise_leases(self) -> None:
         """Let the minute pass for which a promise belongs to the worker that took it."""
+        self._end("gas_outboxmessage", "lease_until")
+
+    def end_hot_storage(self) -> None:
+        """Let the week pass for which a Free user's result stays in hot storage."""
+        self._end("annotations_result", "archive_due_at")
+
+    def _end(self, table: str, moment: str) -> None:
+        """What a table's rows wait for is now."""
         now = "now()" if self.database else "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 second')"
-        self.rows(f"UPDATE gas_outboxmessage SET lease_until = {now} WHERE lease_until IS NOT NULL RETURNING id")
+        self.rows(f"UPDATE {table} SET {moment} = {now} WHERE {moment} IS NOT NULL RETURNING 1")
 
     def sweeps_finished(self) -> dict[str, Any]:
         """When each sweep last finished, in the database's own writing."""

@@ -71,6 +71,7 @@ def world(postgres_templates: Templates, doors: Doors, tmp_path: Path) -> dict[s
         "GAS_REFERENCES_DIR": str(postgres_templates.references),
         "GAS_VAR_DIR": str(tmp_path / "state"),
         "GAS_PORT": str(free_port()),
+        "GAS_SWEEP_SECONDS": "2.5",  # until the first sweep nothing is ready
     }
 
 

@@ -47,7 +47,7 @@ def test_a_connection_that_is_reset_while_storing_leaves_no_half_result(cloud: C
 
 
 def test_a_slow_bucket_is_waited_for(cloud: Cloud, cloud_visitor: Visitor) -> None:
-    cloud.bucket.slow_down(20_000)
+    cloud.bucket.slow_down(40_000)
     cloud.site.start("annotate")
     job = cloud_visitor.annotate(small_vcf())
     ended = cloud.site.wait_for_job(job)
