@@ -272,12 +272,23 @@ def _presets(given: QueryDict, known: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _saved(request: HttpRequest) -> list[dict[str, Any]]:
-    """The user's own filters, by name, and which of them is on."""
+    """The user's own filters, by name, each with its address and whether it is on."""
     if not isinstance(request.user, User):
         return []
-    present = Filters(request.GET).query
     mine = SavedFilter.objects.filter(owner=request.user).order_by("name")
-    return [{"filter": one, "is_on": one.query == present} for one in mine]
+    return [_own(one, request.GET) for one in mine]
+
+
+def _own(one: SavedFilter, given: QueryDict) -> dict[str, Any]:
+    """A list of genes goes along with the other filters, as presets do; everything else takes their place."""
+    kept = QueryDict(one.query)
+    if set(kept) != {"gene"}:
+        return {"filter": one, "address": one.query, "is_on": one.query == Filters(given).query}
+    is_on = given.getlist("gene") == kept.getlist("gene")
+    query = given.copy()
+    query.pop("after", None)
+    query.setlist("gene", [] if is_on else kept.getlist("gene"))
+    return {"filter": one, "address": query.urlencode(), "is_on": is_on}
 
 
 def _given(query: QueryDict) -> dict[str, Any]:
