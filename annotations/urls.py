@@ -45,6 +45,7 @@ urlpatterns = [
     path("references/<str:name>/bands.tsv", genome_browser.reference_bands, name="reference_bands"),
     path("references/<str:name>/genes.json", genome_browser.reference_genes, name="reference_genes"),
     path("jobs/<uuid:job_id>/variants/<int:allele>/", variants.variant, name="variant"),
+    path("jobs/<uuid:job_id>/variants/<int:allele>/protein.<slug:ending>", variants.protein_file, name="protein_file"),
     path("jobs/<uuid:job_id>/variants/<int:allele>/star", notes.star, name="variant_star"),
     path("jobs/<uuid:job_id>/variants/<int:allele>/note", notes.note, name="variant_note"),
     path("jobs/<uuid:job_id>/report", report.report, name="report"),

@@ -1,6 +1,8 @@
-"""Plots as files: the picture, and the figures behind it."""
+"""Pictures as files: the drawing, and the figures behind it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
@@ -8,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from annotations import access, storage
 from annotations.models import Job, JobStatus
-from annotations.pictures.plots import Plot, find_plot
+from annotations.pictures.plots import find_plot
 from annotations.pictures.svg import standalone
 
 
@@ -17,14 +19,20 @@ from annotations.pictures.svg import standalone
 def plot_file(request: HttpRequest, job: Job, key: str, ending: str) -> HttpResponse:
     """One plot of a result, as SVG or as a table."""
     plot = find_plot(job.result.summary, key) if job.status == JobStatus.COMPLETED else None
-    if plot is None or ending not in ("svg", "tsv"):
+    if plot is None:
         raise Http404
-    content, kind = (standalone(plot.svg), "image/svg+xml") if ending == "svg" else (_table(plot), "text/plain")
-    name = storage.output_name(job.upload.file_name, f".{key}.{ending}")
+    rows = [plot.head, *((row.label, str(row.number)) for row in plot.rows)]
+    return as_file(job, f"{key}.{ending}", plot.svg, rows)
+
+
+def as_file(job: Job, name: str, svg: str, rows: Iterable[Sequence[str]]) -> HttpResponse:
+    """A picture as its drawing or its figures, by the ending of the name. Raises Http404 for another ending."""
+    if name.endswith(".svg"):
+        content, kind = standalone(svg), "image/svg+xml"
+    elif name.endswith(".tsv"):
+        content, kind = "".join("\t".join(cells) + "\n" for cells in rows), "text/plain"
+    else:
+        raise Http404
+    name = storage.output_name(job.upload.file_name, f".{name}")
     headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
     return HttpResponse(content, content_type=f"{kind}; charset=utf-8", headers=headers)
-
-
-def _table(plot: Plot) -> str:
-    lines = [plot.head, *((row.label, str(row.number)) for row in plot.rows)]
-    return "".join("\t".join(cells) + "\n" for cells in lines)

@@ -22,6 +22,7 @@ from annotations.notes.keeping import allele_of
 from annotations.notes.views import yours
 from annotations.pictures.protein import Lollipop, lollipops, protein_length
 from annotations.pictures.transcripts import frame_around, strip
+from annotations.pictures.views import as_file
 from annotations.variants.elsewhere import links_for
 from annotations.variants.known import facts_of, not_looked_up, undescribed_facts
 from annotations.variants.lookup import Hit, Variant, find_variant, hits_on
@@ -35,13 +36,7 @@ _AROUND = 500  # bases beside the variant that the genome browser shows first
 @explained
 def variant(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
     """Everything about one allele."""
-    with database.opened(job.result) as tables:
-        found = find_variant(tables, allele)
-        if found is None:
-            raise Http404
-        outlines = _outlines_of(job, found)
-        shown = _shown_protein(request.GET.get("transcript", ""), found, outlines)
-        hits = hits_on(tables, shown, found.allele["contig_index"]) if shown else []
+    found, outlines, protein = _look_up(request, job, allele)
     genome = settings_of(job) if access.may_take_files(request) else None
     if genome:
         first, last = found.span
@@ -53,13 +48,38 @@ def variant(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
         "names": _names(found),
         "transcripts": _transcripts(found, outlines),
         "proteins": [outline for outline in outlines.values() if outline.coding],
-        "protein": _protein(job, shown, found, hits) if shown else None,
+        "protein": protein,
         "igv": genome,
         "links": links_for(found.allele, _assembly_of(job)),
         **_known(job, found),
         **yours(request, job, allele_of(found.allele), allele),
     }
     return render(request, "annotations/variant.html", context)
+
+
+@require_safe
+@access.readable
+@explained
+def protein_file(request: HttpRequest, job: Job, allele: int, ending: str) -> HttpResponse:
+    """The variants on the protein, as SVG or as a table."""
+    _, _, protein = _look_up(request, job, allele)
+    if protein is None:
+        raise Http404
+    rows = [(str(one.place), *one.words.split(", ", 1), one.impact) for one in protein["variants"]]
+    name = f"{protein['outline'].transcript_id}.{ending}"
+    return as_file(job, name, protein["svg"], [("Amino acid", "Variant", "Consequence", "Impact"), *rows])
+
+
+def _look_up(request: HttpRequest, job: Job, allele: int) -> tuple[Variant, dict[str, Outline], dict[str, Any] | None]:
+    """The allele, the shapes of its transcripts, and its protein on the transcript that is asked for."""
+    with database.opened(job.result) as tables:
+        found = find_variant(tables, allele)
+        if found is None:
+            raise Http404
+        outlines = _outlines_of(job, found)
+        shown = _shown_protein(request.GET.get("transcript", ""), found, outlines)
+        hits = hits_on(tables, shown, found.allele["contig_index"]) if shown else []
+    return found, outlines, _protein(job, shown, found, hits) if shown else None
 
 
 def _names(found: Variant) -> list[tuple[str, str]]:

@@ -29,6 +29,16 @@ def test_the_protein_shows_its_other_variants_with_ways_to_them(browser: Client,
     )
 
 
+def test_the_protein_can_be_saved_as_a_picture_and_as_figures(browser: Client, virus_job: Job):
+    page = browser.get(f"/jobs/{virus_job.pk}/variants/1/").content.decode()
+    picture, figures = re.findall(r'href="(/jobs/[^"]+/protein\.[^"]+)"', page)
+    assert browser.get(picture).content.startswith(b"<?xml")
+    head, *rows = browser.get(figures).content.decode().splitlines()
+    assert head == "Amino acid\tVariant\tConsequence\tImpact"
+    assert rows == ["1\tp.Met1?\tstart lost\tHIGH", "614\tp.Asp614Gly\tmissense variant\tMODERATE"]
+    assert browser.get(picture.replace(".svg", ".exe")).status_code == 404
+
+
 def test_neighbours_are_a_click_away(browser: Client, virus_job: Job):
     first = browser.get(f"/jobs/{virus_job.pk}/variants/0/").content.decode()
     assert 'rel="prev"' not in first
