@@ -10,6 +10,7 @@ from annotations.explorer.queries import FREQUENCY
 
 DEFAULT: Final = ("consequence", "hgvsc", "hgvsp", FREQUENCY, "clinvar_clnsig", "qual", "filter")
 MAX_CHOSEN: Final = 30
+LONGEST: Final = 80  # characters of a cell
 # Shown with the variant, of no use to people, or the table's own.
 _HIDDEN: Final = {
     "allele", "allele_row", "row", "line", "contig_index", "contig", "pos", "ref", "alt", "picked", "gene_symbol",
@@ -96,8 +97,11 @@ def cell(name: str, allele: Mapping[str, Any]) -> str:
         return f"{value:,}"
     text = str(value)
     if name in ("consequence", "worst_consequence", "clinvar_clnsig"):
-        return text.replace("_", " ").replace("&", ", ")
-    return text.partition(":")[2] or text if name in ("hgvsc", "hgvsp") else text
+        text = text.replace("_", " ").replace("&", ", ")
+    elif name in ("hgvsc", "hgvsp"):
+        text = text.partition(":")[2] or text
+    # The page of the variant has the whole: an insertion's name is as long as what is inserted.
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]}… {text[-18:]}"
 
 
 def place(allele: Mapping[str, Any]) -> str:

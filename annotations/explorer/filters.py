@@ -18,7 +18,7 @@ from annotations.explorer.inheritance import GENOTYPES, PATTERNS, SEXES
 from annotations.explorer.presets import PRESETS
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
 
-MAX_WORDS: Final = 2000  # genes in a pasted list
+MAX_WORDS: Final = 1000  # genes in a pasted list, which is part of the address
 MAX_CHOICES: Final = 100
 AF_UNKNOWN: Final = (
     ("", "Keep what no source has seen"),
@@ -61,7 +61,7 @@ class WordsField(forms.CharField):
         words = tuple(word for word in words if word)
         if len(words) > MAX_WORDS:
             raise forms.ValidationError(
-                f"That are {len(words):,} names; up to {MAX_WORDS:,} can be looked for at once."
+                f"That are more than {MAX_WORDS:,} names, as many as can be looked for at once."
             )
         return words
 
@@ -116,7 +116,12 @@ class Filters(forms.Form):
         help_text="Of a gene, a variant (rs121918592, c.1840C>T, p.Arg614Cys) or a transcript.",
     )
     gene = WordsField(
-        label="Genes", required=False, max_length=40_000, help_text="Symbols or ids; a whole list can be pasted."
+        label="Genes",
+        required=False,
+        max_length=40_000,
+        help_text="Symbols or ids; a whole list can be pasted.",
+        # The page's script puts one blank between, and keeps of too many just one more than there may be.
+        widget=WordsInput({"data-words": MAX_WORDS}),
     )
     region = RegionsField(label="Region", required=False, max_length=2000, help_text="chr19:38,433,000-38,590,000")
     impact = ManyField(IMPACTS, label="impacts")

@@ -51,6 +51,14 @@ def test_filters_come_from_the_address_and_stay_in_its_links(client, result):
     assert "counts?gene=RYR1&amp;sort=-pos" in page
 
 
+def test_a_name_as_long_as_what_was_inserted_is_cut_in_the_table(client, user, make_result):
+    name = f"ENST1.1:c.5_6ins{'ACGT' * 1000}"
+    result = make_result(user, table([allele("chr1", 1, "A", "AC", transcript("intron_variant", "TP53", hgvsc=name))]))
+    page = _page(client, result)
+    assert "c.5_6insACGT" in page
+    assert "ACGT" * 30 not in page
+
+
 def test_chosen_columns_are_the_ones_shown(client, result):
     page = _page(client, result, "?column=qual&column=hgvsp&column=nothing")
     heads = page[page.index("<thead>") : page.index("</thead>")]

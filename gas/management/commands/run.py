@@ -116,6 +116,7 @@ def web_options() -> list[str]:
         f"--threads={settings.WEB_THREADS}",
         "--worker-class=gthread",
         "--preload",  # read once: the processes share what was loaded
+        "--limit-request-line=8190",  # the most there is: a pasted list of genes is part of the address
         "--keep-alive=30",
         "--graceful-timeout=10",
         "--log-level=warning",
