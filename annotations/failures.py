@@ -66,6 +66,11 @@ def sentence(job: Job) -> str:
     return _compose(job.failure_code, job.failure_detail)
 
 
+def about(code: str) -> str:
+    """What a reason means, for the staff: of a file's fault only that it is one, for its sentence is each job's own."""
+    return OURS[code].format_map(_Known()) if code in OURS else "A fault of the file: each job has the sentence."
+
+
 def _compose(code: str, detail: Mapping[str, Any]) -> str:
     if code in OURS:
         return OURS[code].format_map(_Known(detail))

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from annotations import estimate
+from annotations import estimate, failures
 from annotations.models import Job, JobStatus
 from annotations.stuck import stuck
 from gas import registry
@@ -18,6 +18,16 @@ from gas.overview import MAX_ROWS, ago
 from gas.registry import OverviewTable
 
 DAY = timedelta(days=1)
+OLDEST = 3
+
+
+@registry.overview_table("annotations.waiting", order=5)
+def waiting() -> OverviewTable:
+    """The jobs that have waited longest."""
+    now = database_now()
+    oldest = Job.objects.filter(status=JobStatus.PENDING).order_by("submitted_at")[:OLDEST]
+    rows = [(_link(job), ago((now - job.submitted_at).total_seconds()), str(job.attempt)) for job in oldest]
+    return OverviewTable("Waiting longest", ("Job", "Submitted", "Attempts so far"), rows, "No job waits.")
 
 
 @registry.overview_table("annotations.running", order=10)
@@ -49,7 +59,10 @@ def failures_of_the_day() -> OverviewTable:
     address = reverse("admin:annotations_job_changelist")
     rows = [
         (
-            format_html('<a href="{}?status__exact=failed&failure_code__exact={}">{}</a>', address, code, code),
+            format_html(
+                '<a href="{}?status__exact=failed&failure_code__exact={}">{}</a><br>{}',
+                *(address, code, code, failures.about(code)),
+            ),
             f"{jobs:,}",
         )
         for code, jobs in counted[:MAX_ROWS]

@@ -68,5 +68,6 @@ def _addition(kind: str, detail: Mapping[str, Any]) -> str:
     if kind == "cancelled" and detail.get("by") == "staff":
         return " by the staff"
     if kind == "completed":
-        return f": {int(detail.get('records', 0)):,} records"
+        records = int(detail.get("records", 0))
+        return f": {records:,} record{'' if records == 1 else 's'}"
     return ""

@@ -76,7 +76,7 @@ def _is_loopback(address: str) -> bool:
 def collect() -> Iterator[Metric]:
     """What belongs to no app: version, sweeps, outbox, disk."""
     yield InfoMetricFamily("gas_build", "The running version.", value={"version": settings.SITE_VERSION})
-    ages = GaugeMetricFamily("gas_sweep_age_seconds", "Since a sweep last finished; +Inf: never.", labels=["sweep"])
+    ages = GaugeMetricFamily("gas_sweep_age_seconds", "Since a sweep last finished.", labels=["sweep"])
     for name, age in sweep_ages().items():
         ages.add_metric([name], float("inf") if age is None else age)
     yield ages

@@ -19,7 +19,7 @@
   }
 
   function settings() {
-    const reference = { id: "gas", name: from.name, fastaURL: from.sequence, indexURL: from.index, aliasURL: from.aliases };
+    const reference = { id: from.name, name: from.name, fastaURL: from.sequence, indexURL: from.index, aliasURL: from.aliases };
     if (from.bands) reference.cytobandURL = from.bands;
     const genes = {
       url: ({ chr, start, end }) => `${from.genes}?${new URLSearchParams({ contig: chr, start, end })}`,

@@ -182,7 +182,8 @@ def facets(request: HttpRequest, job: Job) -> HttpResponse:
         missing = [(value, 0) for value in chosen if value not in shown]
         rows = [(value, columns.cell("consequence", {"consequence": value}), number, value in chosen)
                 for value, number in [*counts, *missing]]  # fmt: skip
-        groups.append(Group(name, FACET_TITLES[name], rows))
+        if rows:
+            groups.append(Group(name, FACET_TITLES[name], rows))
     return render(request, "annotations/explorer/_facets.html", {"job": job, "groups": groups})
 
 
@@ -238,6 +239,7 @@ def transcripts(request: HttpRequest, job: Job, allele: int) -> HttpResponse:
             "c_name": columns.cell("hgvsc", row),
             "p_name": columns.cell("hgvsp", row),
             "biotype_words": (row["biotype"] or "").replace("_", " "),
+            "mane_words": (row.get("mane") or "").replace("_", " "),
         }
         for row in found
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -48,6 +49,11 @@ def notices_read(request: HttpRequest) -> HttpResponse:
     return redirect("annotations:notices")
 
 
+def _day(text: str) -> str:
+    """A day as people write it; the next one where an old notice has none."""
+    return f"{date.fromisoformat(text):%-d %B}" if text else "the next day"
+
+
 def _sentence(notice: Notice) -> str:
     """What happened, in words."""
     number = notice.detail.get("results", 1)
@@ -58,7 +64,7 @@ def _sentence(notice: Notice) -> str:
         case NoticeKind.JOB_FAILED if notice.job:
             return f"{notice.job.name} failed. Its page says why and what to do."
         case NoticeKind.GOING_COLD:
-            return f"{results} will be archived on {notice.detail.get('day', 'the next day')}."
+            return f"{results} will be archived on {_day(notice.detail.get('day', ''))}."
         case NoticeKind.RESTORED:
             return f"{results} {'is' if number == 1 else 'are'} back from the archive."
         case NoticeKind.SHARED if notice.job:

@@ -22,12 +22,14 @@ _GAP: Final = 8
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar; css: the meaning whose colour it bears; href: where its members are listed."""
+    """One bar; css: the meaning whose colour it bears; href: where its members are listed; short: its label where
+    there is little room."""
 
     label: str
     number: int
     css: str = ""
     href: str = ""
+    short: str = ""
 
     @property
     def words(self) -> str:
@@ -37,7 +39,7 @@ class Bar:
 
 def bars(name: str, rows: Sequence[Bar]) -> SafeString:
     """Bars from left to right, one below the other."""
-    labels = min(max((len(row.label) for row in rows), default=0) * LETTER + _GAP, _LABELS)
+    labels = min(max((len(row.short or row.label) for row in rows), default=0) * LETTER + _GAP, _LABELS)
     numbers = max((len(intcomma(row.number)) for row in rows), default=0) * LETTER + _GAP
     room = WIDTH - labels - numbers
     largest = max((row.number for row in rows), default=0) or 1
@@ -50,7 +52,7 @@ def bars(name: str, rows: Sequence[Bar]) -> SafeString:
                 row.href,
                 row.words,
                 rect(0, top, WIDTH, _ROW, "catch"),
-                text(shorten(row.label, labels), labels - _GAP, top + 15, "name", "end"),
+                text(shorten(row.short or row.label, labels), labels - _GAP, top + 15, "name", "end"),
                 rect(labels, top + 4, length, _ROW - 8, f"mark {row.css}".strip()),
                 text(str(intcomma(row.number)), labels + length + 5, top + 15, "figure"),
             )

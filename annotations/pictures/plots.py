@@ -88,7 +88,13 @@ def _impacts(summary: Summary, href: Href) -> Plot | None:
 def _consequences(summary: Summary, href: Href) -> Plot | None:
     counts = summary.get("consequences", {})
     rows = [
-        Bar(term.replace("_", " "), counts[term], impact_name(1 << number).lower(), href(consequence=term))
+        Bar(
+            (words := term.replace("_", " ")),
+            counts[term],
+            impact_name(1 << number).lower(),
+            href(consequence=term),
+            short=words.removesuffix(" variant"),
+        )
         for number, term in enumerate(TERMS)
         if term in counts
     ]

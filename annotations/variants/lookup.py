@@ -37,7 +37,7 @@ class Variant:
     @property
     def place(self) -> str:
         """contig:pos as people write it."""
-        return f"{self.allele['contig']}:{self.allele['pos']}"
+        return f"{self.allele['contig']}:{self.allele['pos']:,}"
 
     @property
     def previous(self) -> int | None:

@@ -38,10 +38,10 @@ def premium(client, user):
 def test_a_free_users_page_counts_down_to_the_archive(client, owner, result):
     result.refresh_from_db()
     text = page(client, result)
-    assert f"In hot storage until <strong>{result.archive_due_at:%-d %b %Y, %H:%M} UTC" in text
+    assert f"At hand until <strong>{result.archive_due_at:%-d %b %Y, %H:%M} UTC" in text
     assert "Archive these files" not in text
     listed = client.get(reverse("annotations:jobs")).content.decode()
-    assert "hot until" in listed
+    assert "At hand until" in listed
     assert f"{result.archive_due_at:%-d %b}</time>" in listed
 
 

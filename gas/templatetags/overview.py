@@ -15,8 +15,10 @@ register = template.Library()
 @register.inclusion_tag("admin/overview.html")
 def overview() -> dict[str, Any]:
     """The context of admin/overview.html."""
+    figures = overview_of.figures()
     return {
-        "figures": overview_of.figures(),
+        "troubles": [figure for figure in figures if figure.is_trouble],
+        "figures": [figure for figure in figures if not figure.is_trouble],
         "service": pausing.state(),
         "tables": [source() for source in registry.overview_tables()],
     }

@@ -114,7 +114,7 @@ def test_a_free_users_result_goes_cold_and_an_upgrade_brings_it_back_byte_for_by
     service.wait_for_jobs(1, timeout=200)  # the kernels may have to be compiled first
     before = digests(visitor, job, tmp_path)
     page.goto(service.url + job)
-    expect(page.locator("#files")).to_contain_text("In hot storage until")
+    expect(page.locator("#files")).to_contain_text("At hand until")
     service.end_hot_storage()
 
     def heading() -> str:

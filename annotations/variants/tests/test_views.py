@@ -9,7 +9,7 @@ from annotations.models import Job, Result, StorageState
 
 def test_the_page_names_the_variant_and_draws_it_on_every_transcript(browser: Client, virus_job: Job):
     page = browser.get(f"/jobs/{virus_job.pk}/variants/1/").content.decode()
-    assert "<title>S NC_045512.2:23403" in page
+    assert "<title>S NC_045512.2:23,403" in page
     for name in ("NC_045512.2:g.23403A&gt;G", ":c.1841A&gt;G", ":p.Asp614Gly", "NC_045512.2-23403-A-G"):
         assert f'{name}" hidden>Copy' in page
     rows = re.findall(r'<th scope="row"><span class="mono">.*?</tr>', page, re.DOTALL)
