@@ -117,14 +117,22 @@ def _storage(area: str) -> Callable[[], str]:
                     raise FaultError("What was read is not what was written.")
             if isinstance(storage, FileSystemStorage):
                 return f"written, read and deleted in {storage.location}"
-            with urllib.request.urlopen(storage.url(name), timeout=LINK_SECONDS) as answer:  # noqa: S310 - our own link
-                if answer.read() != content:
-                    raise FaultError("A presigned link gives something else.")
+            _open_link(storage.url(name), content)
             return f"written, read, linked and deleted in {settings.S3_BUCKET}/{area}"
         finally:
             storage.delete(name)
 
     return look
+
+
+def _open_link(url: str, content: bytes) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=LINK_SECONDS) as answer:  # noqa: S310 - our own link
+            read = answer.read()
+    except OSError as error:
+        raise FaultError(f"A presigned link does not open: {error}.") from None
+    if read != content:
+        raise FaultError("A presigned link gives something else.")
 
 
 def _mail() -> str:
