@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.2
 OPEN_FILES = 256
-NICE = 5  # a job may wait, who looks at a page may not: a third of the share where processors are scarce
+NICE = 4  # a job may wait, who looks at a page may not: two fifths of a share where processors are scarce
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME")
 REFUSED = 2  # the annotator's exit code for a file it cannot annotate
 _TAIL_BYTES = 4096

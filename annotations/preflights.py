@@ -32,7 +32,6 @@ MAX_CPU_SECONDS = 20
 MEMORY_MB = 1000
 OUTPUT_MB = 10  # the child writes nothing but compiled code, where there is none yet
 MAX_ASKED = 96 << 20  # bytes that one look may read; the longest header and line allowed are half of it
-NICE = 2  # somebody waits for the look, but for one look where others wait for many pages
 SLOTS = 2  # looks at a time in one web process
 PATIENCE_SECONDS = 5.0  # for a slot
 
@@ -104,7 +103,7 @@ class _Asked:
 
     def look(self, reference_name: str | None) -> dict[str, Any]:
         chosen = [f"--reference={reference_name}"] if reference_name else []
-        limits = child.launcher(memory_mb=MEMORY_MB, cpu_seconds=MAX_CPU_SECONDS, output_mb=OUTPUT_MB, nice=NICE)
+        limits = child.launcher(memory_mb=MEMORY_MB, cpu_seconds=MAX_CPU_SECONDS, output_mb=OUTPUT_MB)
         process = subprocess.Popen(
             [*limits, "preflight", str(self._upload.size_bytes), "--ask", *chosen],
             stdin=subprocess.PIPE,

@@ -125,7 +125,8 @@ def print_table(requests: list[Request], given: argparse.Namespace) -> None:
         for place, title in enumerate(("1x", "10x", "1x again")):
             found = [request for request in requests if place * third <= request.began < (place + 1) * third]
             print_line(title, found, third)
-        print(f"pages are as quick as before {seconds_to_recover(requests, third)} s after the peak")
+        slow = seconds_to_recover(requests, third)
+        print(f"pages were slow for {slow} s after the peak" + (", to the end" if slow >= int(third) else ""))
 
 
 def print_line(title: str, found: list[Request], seconds: float) -> None:
@@ -137,9 +138,9 @@ def print_line(title: str, found: list[Request], seconds: float) -> None:
 
 
 def seconds_to_recover(requests: list[Request], third: float) -> int:
-    """From the end of the peak until half of each second's pages come within what 95 % took before it."""
+    """From the end of the peak until half of each second's pages come within twice what half took before it."""
     pages = [request for request in requests if request.name in ("list", "job")]
-    normal = percentile([request.ms for request in pages if request.began < third], 95)
+    normal = 2 * statistics.median(request.ms for request in pages if request.began < third)
     seconds = defaultdict(list)
     for request in pages:
         if request.began >= 2 * third:

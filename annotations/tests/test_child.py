@@ -214,14 +214,14 @@ def test_a_large_read_only_map_is_no_memory(tmp_path):
 
 
 def test_the_annotator_and_its_session_give_way_to_who_waits_for_a_page():
-    source = "import os; from annotations.confine import give_way; give_way(5); print(os.nice(0))\n"
+    source = "import os; from annotations.confine import give_way; give_way(4); print(os.nice(0))\n"
     source += "file = '/proc/self/autogroup'\nif os.path.exists(file): print(open(file).read().split()[-1])"
     command = [sys.executable, "-c", source]
     done = subprocess.run(
         command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False, start_new_session=True
     )
-    assert set(done.stdout.split()) == {"5"}, done.stderr
-    assert "--nice=5" in child._launcher()
+    assert set(done.stdout.split()) == {"4"}, done.stderr
+    assert "--nice=4" in child._launcher()
 
 
 def test_a_child_whose_worker_is_gone_already_does_not_start():
