@@ -23,6 +23,8 @@ _RSID: Final = re.compile(r"rs\d+", re.IGNORECASE)
 # NULL, which passes no comparison, where the alternative is not spelt out.
 _GAINED: Final = "CASE WHEN regexp_full_match(alt, '[A-Za-z]+') THEN length(alt) - length(ref) END"
 _TRANSITIONS: Final = ("A>G", "G>A", "C>T", "T>C")
+_RSID_COLUMN: Final = "dbsnp_id"  # of the source of that name: the file's own ID may not have it
+_TRANSCRIPT: Final = re.compile(r"(ENS[A-Z]*[TP]|[NX][MRP]_)\d+(\.\d+)?", re.IGNORECASE)
 _NAME_COLUMNS: Final = {"c": "hgvsc", "n": "hgvsc", "p": "hgvsp", "g": "hgvsg", "m": "hgvsg"}
 
 
@@ -96,7 +98,7 @@ def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str,
     for name, value in values.items():
         match name:
             case "q":
-                found[name] = _search(value.strip())
+                found[name] = _search(value.strip(), columns)
             case "gene":
                 found[name] = _genes(tables.genes(value))
             case "region":
@@ -214,10 +216,12 @@ def _known(choice: str, columns: Mapping[str, str]) -> Condition:
     return either([is_found, *(Condition(f"{quoted(name)} = 'not_seen'") for name in states)])
 
 
-def _search(text: str) -> Condition:
+def _search(text: str, columns: Mapping[str, str]) -> Condition:
     """By what the text looks like: an rsID, an HGVS name, or the name of a gene or transcript."""
     if _RSID.fullmatch(text):
-        return Condition("regexp_matches(id, ?)", (f"(?i)(^|[;,]){text}($|[;,])",))
+        pattern = f"(?i)(^|[;,&]){text}($|[;,&])"
+        names = ["id", *(name for name in (_RSID_COLUMN,) if columns.get(name) == "VARCHAR")]
+        return either(Condition(f"regexp_matches({quoted(name)}, ?)", (pattern,)) for name in names)
     accession, _, name = text.rpartition(":")
     kind = name[:1].lower() if name[1:2] == "." else ""
     if kind in _NAME_COLUMNS:
@@ -228,6 +232,9 @@ def _search(text: str) -> Condition:
             parts.append(Condition(f"allele_row IN ({of_rows})", (text,)))
         return either(parts)
     upper = text.upper()
+    if _TRANSCRIPT.fullmatch(upper):  # picked or not
+        of_rows = "SELECT allele_row FROM rows WHERE starts_with(transcript_id, ?) OR starts_with(protein_id, ?)"
+        return Condition(f"allele_row IN ({of_rows})", (upper, upper))
     return Condition(
         "starts_with(upper(gene_symbol), ?) OR starts_with(upper(gene_id), ?) OR starts_with(upper(transcript_id), ?) "
         "OR starts_with(upper(protein_id), ?) OR upper(id) = ?",

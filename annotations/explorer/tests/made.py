@@ -18,6 +18,7 @@ SOURCES = [
     pa.field("gnomad_e_af", pa.float64()),
     pa.field("gnomad_e_status", _TEXT),
     pa.field("gnomad_pli", pa.float64()),
+    pa.field("dbsnp_id", _TEXT),
 ]
 
 

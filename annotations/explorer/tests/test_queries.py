@@ -20,8 +20,9 @@ ALLELES = [
            filter="q10", qual=20.0, gnomad_e_status="not_seen"),
     allele("chr19", 300, "A", "AT", T("frameshift_variant", "RYR1"), filter="PASS", qual=30.0, kgp_af=0.001,
            gnomad_e_af=0.0005, clinvar_clnsig="Pathogenic"),
-    allele("chr19", 400, "ATTTT", "A", T("synonymous_variant&NMD_transcript_variant", "RYR1"), filter="PASS",
-           gnomad_e_status="not_covered"),
+    allele("chr19", 400, "ATTTT", "A", T("synonymous_variant&NMD_transcript_variant", "RYR1"),
+           T("intron_variant", transcript_id="ENST00000000042.3"), filter="PASS",
+           gnomad_e_status="not_covered", dbsnp_id="rs76&rs77"),
     allele("chrM", 500, "C", "T", T("intergenic_variant"), qual=5.0, kgp_af=0.05),
 ]  # fmt: skip
 
@@ -79,6 +80,9 @@ def _found(tables, query: str, order: str = "", after: str = "") -> list[int]:
         ("q=ENST_TP53.1:c.20A>G", [200]),
         ("q=tp5", [100]),
         ("q=100%25", []),
+        ("q=enst00000000042", [400]),  # which was not picked
+        ("q=ENST00000000042.4", []),
+        ("q=rs77", [400]),  # by dbSNP, where the file does not say it
         ("preset=rare_damaging", [200, 300]),
         ("preset=clinvar_pathogenic", [300]),
         ("preset=loss_of_function", [200, 300]),
