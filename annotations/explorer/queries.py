@@ -33,6 +33,7 @@ _SEVERITIES: Final = {
     "worst_consequence": TERMS,
 }
 _REMEMBERED: Final = 2000
+_LARGEST: Final = 2**62  # of a whole number in a page's key
 
 
 class BadKeyError(Exception):
@@ -71,8 +72,7 @@ def read_order(text: str, columns: Mapping[str, str]) -> Order:
 def page(tables: Cursor, columns: Mapping[str, str], where: Condition, order: Order, after: str) -> Page:
     """The alleles of one page behind the key `after`. Raises BadKeyError."""
     sort, bound = sort_sql(order, columns)
-    is_text = columns.get(order.column) == "VARCHAR" and order.column not in _SEVERITIES
-    behind = _behind(sort, bound, order, _read_key(after, is_text=is_text)) if after else Condition("true")
+    behind = _behind(sort, bound, order, _read_key(after, _key_kinds(order, columns))) if after else Condition("true")
     direction = "DESC" if order.is_descending else "ASC"
     ordering = "allele" if order == Order() else f"sort_key {direction} NULLS LAST, allele"
     filtered = both([where, behind])
@@ -114,13 +114,19 @@ def _write_key(allele: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_key(key: str, *, is_text: bool) -> tuple[Any, int]:
-    kind = str if is_text else int | float
+def _key_kinds(order: Order, columns: Mapping[str, str]) -> tuple[type, ...]:
+    """What a key's value can be: compared with anything else, the column would be an error of the database."""
+    of_column = {"VARCHAR": (str,), "BOOLEAN": (bool,)}.get(columns.get(order.column, ""), (int, float))
+    return (int,) if order.column in _SEVERITIES else of_column
+
+
+def _read_key(key: str, kinds: tuple[type, ...]) -> tuple[Any, int]:
     try:
         value, allele = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
-        if not isinstance(allele, int) or not (value is None or isinstance(value, kind)):
+        is_ours = type(allele) is int and (value is None or type(value) in kinds)
+        if not is_ours or any(type(part) is int and abs(part) > _LARGEST for part in (value, allele)):
             raise ValueError("not a page's key")
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise BadKeyError from error
     return value, allele
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from django.http import QueryDict
 
@@ -168,6 +171,26 @@ def test_a_made_up_key_is_refused(key, tables):
     known = tables.columns()
     with pytest.raises(BadKeyError):
         queries.page(tables, known, both([]), queries.read_order("qual", known), key)
+
+
+@pytest.mark.parametrize(
+    ("order", "key"),
+    [("picked", [1, 1]), ("picked", ["x", 1]), ("qual", [True, 1]), ("qual", [10**40, 1]), ("pos", [1, 10**40])],
+)
+def test_a_key_that_its_column_cannot_be_compared_with_is_refused(order, key, tables):
+    known = tables.columns()
+    with pytest.raises(BadKeyError):
+        queries.page(tables, known, both([]), queries.read_order(order, known), _encoded(json.dumps(key)))
+
+
+def test_a_key_as_deep_as_an_address_can_be_is_refused(tables):
+    known = tables.columns()
+    with pytest.raises(BadKeyError):
+        queries.page(tables, known, both([]), queries.read_order("qual", known), _encoded("[" * 3000))
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def test_a_key_of_another_sorting_is_refused(tables, monkeypatch):
