@@ -11,7 +11,7 @@ WARM_STAMP := $(VAR_DIR)/.compiled
 GENOMICS := $(shell find annotations/genomics -name '*.py' -not -path '*/tests/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run upgrade test bench bench-explorer bench-browser bench-sources bench-hgvs bench-genome bench-fuzz bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
+.PHONY: help setup run upgrade test test-environment bench bench-explorer bench-browser bench-sources bench-hgvs bench-genome bench-fuzz bench-load bench-farm bench-upgrade stripe-test-mode lint format requirements tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,9 @@ upgrade: ## Bring this service to the newest version: pause, drain, back up, mig
 	@deploy/upgrade
 
 test: setup $(DEV_STAMP) ## Set up and run every test; what a test needs and is missing is skipped with a reason
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)  # on two cores: some always wait for their services
+
+test-environment: $(DEV_STAMP) ## What lint and tests need, without the compiled annotator
 
 bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes)
 	@$(BIN)/python -m benchmarks.annotator $(ARGS)
