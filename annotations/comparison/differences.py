@@ -4,21 +4,24 @@ An allele is known by its HGVS name on the genome, which is the same however a f
 it; one without such a name by its contig, position, REF and ALT. Where a file has an allele twice,
 its first record counts.
 
-`differences` has a row for each allele that is only in one result or is described differently, in
-genome order: `number`, `kind` (see KINDS), `left_allele` and `right_allele` (its row in either
-table), `changed` (bit i: column i of `compared` differs). `totals` has how many are alike.
+`differences` has a row for each allele that is only in one result, is described differently or, where
+samples are compared, is called differently; in genome order: `number`, `kind` ("left", "right" or
+"both": which result has it), `left_allele` and `right_allele` (its row in either table), `changed`
+(bit i: column i of `compared` differs), `left_call` and `right_call` (a Genotype, ABSENT where that
+result has no such allele, null where no samples are compared). `totals` has how many are alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from annotations.explorer.conditions import quoted
 from annotations.explorer.whole import database_at
 
-KINDS: Final = ("left", "right", "changed")
+ABSENT: Final = 255
 MAX_COMPARED: Final = 62  # bits
 _OWN: Final = ("consequence", "worst_consequence", "gene_symbol", "transcript_id", "hgvsc", "hgvsp", "filter")
 # What does not speak of the allele, follows from what is compared, or is compared by itself.
@@ -40,31 +43,66 @@ def compared_columns(left: dict[str, str], right: dict[str, str]) -> list[str]:
     return [*(name for name in _OWN if name in shared), *sources][:MAX_COMPARED]
 
 
-def write_differences(left: Path, right: Path, target: Path, progress: Progress) -> None:
-    """Make `target` of two tables of alleles. progress may raise to stop it."""
+@dataclass(frozen=True)
+class Side:
+    """A result's table of alleles and, where samples are compared, its genotypes and the sample's column there."""
+
+    alleles: Path
+    genotypes: Path | None = None
+    sample: str = ""
+
+
+def write_differences(left: Side, right: Side, target: Path, progress: Progress) -> None:
+    """Make `target` of two results; they may be one, with two samples. progress may raise to stop it."""
     with database_at(target) as connection:
-        for name, path in (("l", left), ("r", right)):
-            connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
-        columns = compared_columns(_columns(connection, "l"), _columns(connection, "r"))
+        names = _attached(connection, [left.alleles, right.alleles, left.genotypes, right.genotypes])
+        here, there = names[left.alleles], names[right.alleles]
+        columns = compared_columns(_columns(connection, here), _columns(connection, there))
         connection.execute("CREATE TABLE compared (number INTEGER, name VARCHAR)")
         for number, name in enumerate(columns):
             connection.execute("INSERT INTO compared VALUES (?, ?)", [number, name])
-        connection.execute(_PAIRS)
+        connection.execute(_PAIRS.format(l=here, r=there))
         progress(0.5)
         # S608: names of columns come from the files' own schemas.
         bits = [f"((l.{quoted(n)} IS DISTINCT FROM r.{quoted(n)})::BIGINT << {i})" for i, n in enumerate(columns)]
-        connection.execute(_DIFFERENCES.format(bits=" | ".join(bits) or "0"))
+        left_call, left_join = _call("left", left, names)
+        right_call, right_join = _call("right", right, names)
+        sql = _DIFFERENCES.format(
+            l=here,
+            r=there,
+            bits=" | ".join(bits) or "0",
+            calls=f"{left_call}, {right_call}",
+            joins=f"{left_join} {right_join}",
+        )
+        connection.execute(sql)
         connection.execute(_TOTALS)
         connection.execute("DROP TABLE pairs")
+
+
+def _attached(connection: Any, paths: list[Path | None]) -> dict[Path, str]:
+    """The names under which the files are read; a file is attached once."""
+    names = {path: f"f{number}" for number, path in enumerate(dict.fromkeys(path for path in paths if path))}
+    for path, name in names.items():
+        connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+    return names
 
 
 def _columns(connection: Any, name: str) -> dict[str, str]:
     return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {name}.alleles").fetchall()}
 
 
+def _call(side: str, of: Side, names: dict[Path, str]) -> tuple[str, str]:
+    """The call of a side as a column, and what to join for it."""
+    if of.genotypes is None:
+        return f"NULL::UTINYINT AS {side}_call", ""
+    column = f"CASE WHEN {side}_allele IS NULL THEN {ABSENT} ELSE {side}_calls.{of.sample} END::UTINYINT AS {side}_call"
+    join = f"LEFT JOIN {names[of.genotypes]}.genotypes {side}_calls ON {side}_calls.of_allele = {side}_allele"
+    return column, join
+
+
 _KEYED: Final = """
 SELECT coalesce(hgvsg, concat_ws(':', replace(contig, 'chr', ''), pos, ref, alt)) AS name, min(allele) AS allele
-FROM {side}.alleles GROUP BY ALL"""
+FROM {{{side}}}.alleles GROUP BY ALL"""
 _PAIRS: Final = f"""
 CREATE TABLE pairs AS
   SELECT a.allele AS left_allele, b.allele AS right_allele
@@ -73,14 +111,15 @@ CREATE TABLE pairs AS
 _DIFFERENCES: Final = """
 CREATE TABLE differences AS
   SELECT row_number() OVER (ORDER BY contig_index, pos, left_allele, right_allele) - 1 AS number,
-    kind, left_allele, right_allele, changed
+    kind, left_allele, right_allele, changed, left_call, right_call
   FROM (
     SELECT left_allele, right_allele,
-      CASE WHEN right_allele IS NULL THEN 'left' WHEN left_allele IS NULL THEN 'right' ELSE 'changed' END AS kind,
+      CASE WHEN right_allele IS NULL THEN 'left' WHEN left_allele IS NULL THEN 'right' ELSE 'both' END AS kind,
       coalesce(l.contig_index, r.contig_index) AS contig_index, coalesce(l.pos, r.pos) AS pos,
-      CASE WHEN left_allele IS NULL OR right_allele IS NULL THEN 0 ELSE {bits} END AS changed
-    FROM pairs LEFT JOIN l.alleles l ON l.allele = left_allele LEFT JOIN r.alleles r ON r.allele = right_allele)
-  WHERE kind <> 'changed' OR changed <> 0
+      CASE WHEN left_allele IS NULL OR right_allele IS NULL THEN 0 ELSE {bits} END AS changed, {calls}
+    FROM pairs LEFT JOIN {l}.alleles l ON l.allele = left_allele LEFT JOIN {r}.alleles r ON r.allele = right_allele
+    {joins})
+  WHERE kind <> 'both' OR changed <> 0 OR left_call <> right_call
   ORDER BY number
 """
 _TOTALS: Final = """

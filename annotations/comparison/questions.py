@@ -6,35 +6,69 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from annotations.comparison.differences import KINDS
+from annotations.comparison.differences import ABSENT
 from annotations.explorer.conditions import quoted
 from annotations.explorer.database import Cursor
+from annotations.genomics.vcf.genotypes import Genotype
 
 PAGE_SIZE: Final = 50
 _SIDES: Final = (
     "FROM differences LEFT JOIN alleles l ON l.allele = left_allele LEFT JOIN other r ON r.allele = right_allele"
 )
+# An allele that one result does not have is no change where the other's sample is not known to carry it.
+_CALLED: Final = (
+    f"left_call <> right_call AND NOT (greatest(left_call, right_call) = {ABSENT}"
+    f" AND least(left_call, right_call) IN ({int(Genotype.MISSING)}, {int(Genotype.NONE)}))"
+)
+KINDS: Final = {
+    "left": "kind = 'left'",
+    "right": "kind = 'right'",
+    "changed": "changed <> 0",
+    "called": _CALLED,
+}
+CALLS: Final = {
+    Genotype.MISSING: "not called",
+    Genotype.NONE: "called without it",
+    Genotype.HETEROZYGOUS: "heterozygous",
+    Genotype.HOMOZYGOUS: "homozygous",
+    Genotype.HEMIZYGOUS: "on its only copy",
+    Genotype.HALF: "on one copy, the other not called",
+    ABSENT: "not in the file",
+}
 _PLACE: Final = ("contig", "pos", "ref", "alt", "gene_symbol")
 
 
 @dataclass(frozen=True)
+class Which:
+    """Which differences: of a kind, in a column, with a genotype before and after; empty for all."""
+
+    kind: str = ""
+    column: str = ""
+    calls: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Counts:
-    """How many alleles are alike, only in one result, or described differently; and by which columns."""
+    """How many alleles are alike, and differ in each of KINDS; by column, and by (from, to) of the genotypes."""
 
     alike: int
     kinds: dict[str, int]
     columns: list[tuple[str, int]]
+    calls: list[tuple[int, int, int]]
 
 
 def counts(tables: Cursor) -> Counts:
     """All numbers of a comparison."""
-    kinds = dict(tables.execute("SELECT kind, count(*) FROM differences GROUP BY kind").fetchall())
     names = compared(tables)
-    sums = "".join(f", count(*) FILTER (WHERE changed & (1::BIGINT << {place}) <> 0)" for place in range(len(names)))
-    numbers = tables.execute(f"SELECT count(*){sums} FROM differences").fetchone()[1:]  # noqa: S608 - numbers
+    bits = [f"changed & (1::BIGINT << {place}) <> 0" for place in range(len(names))]
+    sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in (*KINDS.values(), *bits))
+    numbers = tables.execute(f"SELECT {sums} FROM differences").fetchone()  # noqa: S608 - fixed texts and numbers
+    kinds = dict(zip(KINDS, numbers, strict=False))
+    differing = [(name, number) for name, number in zip(names, numbers[len(KINDS) :], strict=True) if number]
     alike = tables.execute("SELECT alike FROM totals").fetchone()[0]
-    differing = [(name, number) for name, number in zip(names, numbers, strict=True) if number]
-    return Counts(alike, {kind: kinds.get(kind, 0) for kind in KINDS}, sorted(differing, key=lambda pair: -pair[1]))
+    sql = f"SELECT left_call, right_call, count(*) AS n FROM differences WHERE {_CALLED} GROUP BY ALL"  # noqa: S608
+    calls = tables.execute(f"{sql} ORDER BY n DESC, left_call, right_call").fetchall()
+    return Counts(alike, kinds, sorted(differing, key=lambda pair: -pair[1]), calls)
 
 
 def compared(tables: Cursor) -> list[str]:
@@ -42,12 +76,9 @@ def compared(tables: Cursor) -> list[str]:
     return [name for (name,) in tables.execute("SELECT name FROM compared ORDER BY number").fetchall()]
 
 
-def page(tables: Cursor, kind: str, column: str, after: int) -> tuple[list[dict[str, Any]], int | None]:
-    """Some differences behind the one of number `after`, and the number to go on with; None at the end.
-
-    kind, column: "" for all.
-    """
-    where, bound = _where(tables, kind, column)
+def page(tables: Cursor, which: Which, after: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Some differences behind the one of number `after`, and the number to go on with; None at the end."""
+    where, bound = _where(tables, which)
     found = tables.all(
         f"SELECT * FROM differences WHERE {where} AND number > ? ORDER BY number LIMIT {PAGE_SIZE + 1}",  # noqa: S608
         [*bound, after],
@@ -63,30 +94,45 @@ def page(tables: Cursor, kind: str, column: str, after: int) -> tuple[list[dict[
     return rows, shown[-1]["number"] if len(found) > PAGE_SIZE else None
 
 
-def _where(tables: Cursor, kind: str, column: str) -> tuple[str, list[Any]]:
-    parts, bound = ["true"], []
-    if kind:
-        parts.append("kind = ?")
-        bound.append(kind)
-    if column:
+def _where(tables: Cursor, which: Which) -> tuple[str, list[Any]]:
+    parts = ["true"]
+    bound: list[Any] = []
+    if which.kind:
+        parts.append(KINDS[which.kind])
+    if which.column:
         names = compared(tables)
-        parts.append(f"changed & (1::BIGINT << {names.index(column)}) <> 0" if column in names else "false")
-    return " AND ".join(parts), bound
+        is_known = which.column in names
+        parts.append(f"changed & (1::BIGINT << {names.index(which.column)}) <> 0" if is_known else "false")
+    if which.calls:
+        parts.append("left_call = ? AND right_call = ?")
+        bound += which.calls
+    return " AND ".join(f"({part})" for part in parts), bound
 
 
-def lines(tables: Cursor, kind: str, column: str) -> Iterator[list[str]]:
+def lines(tables: Cursor, which: Which) -> Iterator[list[str]]:
     """All differences as lines of a TSV, its head first."""
-    where, bound = _where(tables, kind, column)
+    where, bound = _where(tables, which)
     every = compared(tables)
     names = [name for name in every if name != "gene_symbol"]
-    yield ["kind", *_PLACE, "changed", *(f"{side}_{name}" for name in names for side in ("this", "other"))]
+    yield [
+        "kind",
+        *_PLACE,
+        "changed",
+        "this_genotype",
+        "other_genotype",
+        *(f"{side}_{name}" for name in names for side in ("this", "other")),
+    ]
     place = [f"coalesce(l.{name}, r.{name})" for name in _PLACE]
     values = [f"{side}.{quoted(name)}" for name in names for side in ("l", "r")]
-    sql = f"SELECT kind, changed, {', '.join([*place, *values])} {_SIDES} WHERE {where} ORDER BY number"
+    wanted = ", ".join(["kind", "changed", "left_call", "right_call", *place, *values])
+    sql = f"SELECT {wanted} {_SIDES} WHERE {where} ORDER BY number"
     found = tables.execute(sql, bound)
-    words = {"left": "only this", "right": "only other", "changed": "changed"}
+    words = {"left": "only this", "right": "only other", "both": "changed"}
     while part := found.fetchmany(2000):
-        for kind_of, changed, *rest in part:
-            differing = ",".join(name for bit, name in enumerate(every) if changed >> bit & 1)
+        for kind, changed, left_call, right_call, *rest in part:
+            differing = [name for bit, name in enumerate(every) if changed >> bit & 1]
+            if kind == "both" and left_call != right_call:
+                differing.append("genotype")
+            calls = [CALLS.get(call, "") for call in (left_call, right_call)]
             texts = ["" if value is None else str(value) for value in rest]
-            yield [words[kind_of], *texts[: len(_PLACE)], differing, *texts[len(_PLACE) :]]
+            yield [words[kind], *texts[: len(_PLACE)], ",".join(differing), *calls, *texts[len(_PLACE) :]]

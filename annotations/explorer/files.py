@@ -177,15 +177,24 @@ def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
     return tables
 
 
-def comparison_of(left: Tables, right: Tables) -> Path:
-    """The file that says where two results differ, made now if they are small. Raises PreparingError, NotMadeError."""
+def comparison_of(left: Tables, right: Tables, samples: tuple[int, int] | None = None) -> Path:
+    """The file that says where two results differ, made now if they are small.
+
+    samples: the number of a sample of each, whose genotypes are compared too; those are at hand.
+    Raises PreparingError, NotMadeError.
+    """
     names = [tables.alleles.name.removesuffix(_ALLELES) for tables in (left, right)]
-    target = folder() / f"{'+'.join(names)}{_COMPARISON}"
+    of_samples = f".{samples[0]}-{samples[1]}" if samples else ""
+    target = folder() / f"{'+'.join(names)}{of_samples}{_COMPARISON}"
 
     def make(beside: Path, hear: Callable[[float], None]) -> None:
-        from annotations.comparison.differences import write_differences
+        from annotations.comparison.differences import Side, write_differences
 
-        write_differences(left.alleles, right.alleles, beside, hear)
+        sides = [Side(tables.alleles) for tables in (left, right)]
+        if samples:
+            pairs = zip((left, right), samples, strict=True)
+            sides = [Side(tables.alleles, tables.genotypes, f"s{number}") for tables, number in pairs]
+        write_differences(sides[0], sides[1], beside, hear)
 
     _have(target, make)
     return target

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from django.test import Client
 
@@ -8,6 +10,7 @@ from annotations import submission
 from annotations.comparison import questions
 from annotations.explorer import files
 from annotations.explorer.tests.made import allele, table, transcript
+from annotations.explorer.tests.test_genotypes import Record, table_of, vcf_of
 from annotations.models import Result
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +141,97 @@ def test_a_comparison_goes_with_either_of_its_results(number, client, user, pair
     submission.delete_job(user, pair[number].job)
     files.tidy()
     assert list(files.folder().glob("*.comparison.duckdb")) == []
+
+
+# --- Genotypes ----------------------------------------------------------------------------------
+PLACES = (100, 200, 300, 400, 500)
+
+
+def _called(user, make_result, names: tuple[str, ...], calls: Sequence[tuple[str, ...]], gone: int = 0) -> Result:
+    """A result of the first places, with what each sample has there; `gone`: a place that it has not."""
+    records: list[Record] = [
+        ("chr19", pos, "A", "G", "GT", here) for pos, here in zip(PLACES, calls, strict=False) if pos != gone
+    ]
+    made: Result = make_result(user, table_of(records), vcf_of(records, names))
+    return made
+
+
+@pytest.fixture
+def called(user, make_result) -> tuple[Result, Result]:
+    before = [("0/1",), ("1/1",), ("0/1",), ("0/1",), ("0/0",)]
+    after = [("0/1",), ("0/1",), ("./.",), ("0/1",), ("0/1",)]
+    return (
+        _called(user, make_result, ("tumour",), before),
+        _called(user, make_result, ("normal", "other"), [(one, "1/1") for (one,) in after], gone=400),
+    )
+
+
+def _rows(client: Client, pair: tuple[Result, Result], rest: str = "") -> list[tuple[str, str, str, str]]:
+    answer = client.get(f"/jobs/{pair[0].pk}/compare/file?with={pair[1].pk}{rest}")
+    lines = [line.split("\t") for line in b"".join(answer).decode().splitlines()]
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    return [(row["pos"], row["kind"], row["this_genotype"], row["other_genotype"]) for row in rows]
+
+
+def test_genotypes_of_the_first_samples_are_compared_where_no_name_is_shared(client, called):
+    page = _page(client, called)
+    assert "<option selected>tumour</option>" in page
+    assert "<option selected>normal</option>" in page
+    assert _places(page) == ["chr19:200", "chr19:300", "chr19:400", "chr19:500"]
+    assert '<b class="num">1</b> variant of both is described and called alike' in page
+    assert 'homozygous → heterozygous <span class="num">1</span>' in page
+    assert 'Another genotype <span class="num">4</span>' in page
+    assert _rows(client, called, "&kind=called") == [
+        ("200", "changed", "homozygous", "heterozygous"),
+        ("300", "changed", "heterozygous", "not called"),
+        ("400", "only this", "heterozygous", "not in the file"),
+        ("500", "changed", "called without it", "heterozygous"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rest", "places"),
+    [
+        ("&kind=called&calls=3-2", ["chr19:200"]),
+        ("&kind=called&calls=2-255", ["chr19:400"]),
+        ("&kind=changed", []),
+        # Both are homozygous at 200.
+        ("&kind=called&other_sample=other", ["chr19:100", "chr19:300", "chr19:400", "chr19:500"]),
+        ("&calls=1-1'--", ["chr19:200", "chr19:300", "chr19:400", "chr19:500"]),
+    ],
+)
+def test_each_change_of_genotype_can_be_looked_at_alone(rest, places, client, called):
+    assert _places(_page(client, called, rest)) == places
+
+
+def test_an_allele_that_nobody_carries_is_no_change_where_the_other_file_lacks_it(client, user, make_result):
+    left = _called(user, make_result, ("a",), [("0/0",), ("./.",), ("0/1",)])
+    right = _called(user, make_result, ("a",), [("0/1",), ("0/1",), ("0/1",)][2:])  # of place 100 alone
+    assert [row[0] for row in _rows(client, (left, right), "&kind=called")] == ["100", "300"]
+    assert [row[0] for row in _rows(client, (left, right), "&kind=left")] == ["200", "300"]
+
+
+def test_two_samples_of_one_result_are_compared(client, user, make_result):
+    both = _called(user, make_result, ("a", "b", "c"), [("0/1", "0/1", "1/1"), ("0/1", "1/1", "0/1")])
+    page = client.get(f"/jobs/{both.pk}/compare/").content.decode()
+    assert f'value="{both.pk}"' in page
+    assert _places(_page(client, (both, both))) == ["chr19:200"]
+    assert _places(_page(client, (both, both), "&sample=a&other_sample=c")) == ["chr19:100"]
+    assert "no different from itself" in _page(client, (both, both), "&sample=a&other_sample=a")
+
+
+def test_the_sample_of_the_same_name_is_taken_and_one_that_is_not_there_refused(client, user, make_result):
+    left = _called(user, make_result, ("a", "b"), [("0/1", "1/1")])
+    right = _called(user, make_result, ("x", "b"), [("0/0", "1/1")])
+    assert _rows(client, (left, right)) == []
+    answer = client.get(f"/jobs/{left.pk}/compare/?with={right.pk}&sample=nobody")
+    assert answer.status_code == 422
+    assert "There is no sample nobody in the file" in answer.content.decode()
+
+
+def test_where_genotypes_cannot_be_read_the_alleles_are_compared_alone(client, user, make_result, called):
+    records: list[Record] = [("chr19", 100, "A", "G", "GT", ("0/1",))]
+    torn = make_result(user, table_of(records), vcf_of([("chr19", 7, "A", "G", "GT", ("0/1",))], ("tumour",)))
+    page = _page(client, (torn, called[0]))
+    assert "Genotypes are not compared: those of one of the files cannot be read." in page
+    assert _places(page) == ["chr19:200", "chr19:300", "chr19:400", "chr19:500"]
