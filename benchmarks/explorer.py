@@ -213,7 +213,7 @@ class Asker:
         filters = Filters(QueryDict(query))
         with database.opened_files(self._tables, genotypes=filters.asks_genotypes) as cursor:
             known = cursor.columns()
-            where = both(conditions_of(filters.values, cursor, known).values())
+            where = queries.kept(cursor, both(conditions_of(filters.values, cursor, known).values()))
             queries.count(cursor, where)
             return queries.page(cursor, known, where, queries.read_order(sort, known), after)
 

@@ -38,6 +38,8 @@ class Condition:
     """Its text holds OTHERS: what passes depends on what the other filters leave."""
     is_of_genotypes: bool = False
     """Its text names columns of `genotypes`."""
+    is_dear: bool = False
+    """It looks at all alleles several times: what is asked more than once of it is asked of `queries.kept`."""
 
     @property
     def source(self) -> str:
@@ -49,10 +51,15 @@ def both(conditions: Iterable[Condition]) -> Condition:
     """All of them; what is always true where there are none."""
     given = list(conditions)
     parts = [part for part in given if not part.is_of_others]
-    parts += [_among(part, both(parts)) for part in given if part.is_of_others]
-    sql = " AND ".join(f"({part.sql})" for part in parts) or "true"
-    is_of_genotypes = any(part.is_of_genotypes for part in parts)
-    return Condition(sql, tuple(value for part in parts for value in part.parameters), is_of_genotypes=is_of_genotypes)
+    # What is of the others leaves only what these leave too: they need not be asked again.
+    dear = [_among(part, both(parts)) for part in given if part.is_of_others]
+    parts = dear or parts
+    return Condition(
+        " AND ".join(f"({part.sql})" for part in parts) or "true",
+        tuple(value for part in parts for value in part.parameters),
+        is_of_genotypes=any(part.is_of_genotypes for part in parts),
+        is_dear=bool(dear),
+    )
 
 
 def _among(condition: Condition, others: Condition) -> Condition:

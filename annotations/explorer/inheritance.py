@@ -104,14 +104,16 @@ def _x_linked(trio: Trio) -> str:
 def in_pairs(trio: Trio) -> str:
     """Alleles of which another of the same gene comes from the other parent; OTHERS stands for the other filters."""
     # S608: columns are made of numbers; what stands for OTHERS has its values bound.
+    # Names of genes are text, and dear: the few alleles with several genes are taken apart by themselves.
     return f"""allele IN (
-        WITH candidates AS (
-          SELECT allele, {_is(trio.mother, _ANY)} AS of_mother,
-            unnest(list_append(string_split(coalesce(other_genes, ''), ','), coalesce(gene_symbol, gene_id))) AS gene
+        WITH few AS MATERIALIZED (
+          SELECT allele, {_is(trio.mother, _ANY)} AS of_mother, coalesce(gene_symbol, gene_id) AS gene, other_genes
           FROM alleles POSITIONAL JOIN genotypes WHERE {fits("compound", trio)} AND ({OTHERS})),
-        genes_hit AS (
-          SELECT gene FROM candidates WHERE gene <> '' GROUP BY gene HAVING bool_or(of_mother) AND NOT bool_and(of_mother))
-        SELECT allele FROM candidates WHERE gene IN (FROM genes_hit))"""  # noqa: S608, E501
+        candidates AS (
+          SELECT allele, of_mother, gene FROM few WHERE gene IS NOT NULL UNION ALL
+          SELECT allele, of_mother, unnest(string_split(other_genes, ',')) FROM few WHERE other_genes IS NOT NULL),
+        genes_hit AS (SELECT gene FROM candidates GROUP BY gene HAVING min(of_mother) <> max(of_mother))
+        SELECT allele FROM candidates WHERE gene IN (FROM genes_hit))"""  # noqa: S608
 
 
 def _is(sample: str, codes: tuple[Genotype, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -134,6 +135,16 @@ def _read_key(key: str, kinds: tuple[type, ...]) -> tuple[Any, int]:
 # --- Counts: a result never changes, so an answer stays true ----------------------------------------
 _remembered: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _guard = Lock()
+
+
+def kept(tables: Cursor, where: Condition) -> Condition:
+    """The same condition; what a dear one leaves is found now, and the cursor keeps it."""
+    if not where.is_dear:
+        return where
+    name = f"kept_{hashlib.sha256(repr((where.sql, where.parameters)).encode()).hexdigest()}"
+    found = f"SELECT allele FROM {where.source} WHERE {where.sql}"  # noqa: S608
+    tables.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS {found}", where.parameters)
+    return Condition(f"allele IN (SELECT allele FROM {name})")  # noqa: S608 - the name is ours, and says what was asked
 
 
 def count(tables: Cursor, where: Condition) -> int:

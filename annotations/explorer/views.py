@@ -105,7 +105,7 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
     filters = _filters(request, job)
     with database.opened(job.result, genotypes=filters.asks_genotypes) as tables:
         known = tables.columns()
-        where = both(conditions_of(filters.values, tables, known).values())
+        where = queries.kept(tables, both(conditions_of(filters.values, tables, known).values()))
         order = queries.read_order(request.GET.get("sort", ""), known)
         found = queries.page(tables, known, where, order, request.GET.get("after", ""))
         total = queries.count(tables, both([]))

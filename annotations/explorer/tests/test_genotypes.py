@@ -54,7 +54,7 @@ def table_of(records: Sequence[Record], gene: Callable[[int], str | None] = lamb
 def found(result, query: str) -> list[tuple[int, str]]:
     filters = Filters(QueryDict(query), samples=files.samples_of(result))
     with database.opened(result, genotypes=filters.asks_genotypes) as tables:
-        where = both(conditions_of(filters.values, tables, tables.columns()).values())
+        where = queries.kept(tables, both(conditions_of(filters.values, tables, tables.columns()).values()))
         rows = tables.all(f"SELECT pos, alt FROM {where.source} WHERE {where.sql} ORDER BY allele", where.parameters)
         assert queries.count(tables, where) == len(rows)
     return [(row["pos"], row["alt"]) for row in rows]
