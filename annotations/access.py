@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 
 from accounts.models import User
 from annotations.models import Job, JobStatus, OwnSource, Upload
-from annotations.sharing import opened
+from annotations.sharing import granting, opened
 from annotations.sharing.models import Share
 from gas import errors
 
@@ -45,6 +45,20 @@ def owned_job(user: User, job_id: UUID) -> Job:
 def _with_result(user: User) -> QuerySet[Job]:
     """The user's jobs with what their pages show; the owner is known then and not asked for again."""
     return user.jobs.select_related("upload", "result").defer("upload__preflight")
+
+
+def readable_job(user: User, job_id: UUID) -> tuple[Job, Share | None]:
+    """The user's job, or one that is shared with them by name and through which share; Http404 for anybody else's.
+
+    For programs, which open no links. The owner sees that they looked, as with pages.
+    """
+    if job := _with_result(user).filter(pk=job_id).first():
+        return job, None
+    share = granting.best_of(granting.addressed_to(user).filter(job_id=job_id))
+    if share is None:
+        raise Http404
+    granting.note_opening(share, user)
+    return share.job, share
 
 
 def readable(view: View) -> View:

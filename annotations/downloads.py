@@ -24,12 +24,17 @@ class NotAtHandError(Exception):
     sentence = "This file is in the archive. The page of the job says when it can be back."
 
 
+def is_given(share: Share, kind: str) -> bool:
+    """The file of this kind may be had through the share."""
+    return share.allows_downloads and kind in SHARED_KINDS
+
+
 def send_output(reader: User | None, job: Job, kind: str, share: Share | None = None) -> HttpResponseBase:
     """One file of a job's result, to its owner or through a share.
 
     Raises Http404 where there is none or the share gives none, NotAtHandError where it is archived.
     """
-    if share is not None and not (share.allows_downloads and kind in SHARED_KINDS):
+    if share is not None and not is_given(share, kind):
         raise Http404
     output = Output.objects.select_related("result").filter(result__job=job, kind=kind).first()
     if output is None or output.result.storage == StorageState.DELETED:

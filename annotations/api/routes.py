@@ -20,6 +20,8 @@ from annotations.api import schemas
 from annotations.api.entrance import READ, WRITE, UnfitFileError
 from annotations.models import Job, JobStatus, Upload
 from annotations.preflights import REFUSE
+from annotations.sharing import granting
+from annotations.sharing.models import Share
 
 router = Router()
 SAYS_NO = {frozenset({400, 401, 403, 404, 409, 413, 422, 429}): schemas.Refusal}
@@ -116,10 +118,17 @@ def list_jobs(request: HttpRequest, find: Query[schemas.Find]) -> dict[str, Any]
     }
 
 
+@router.get("/jobs/shared", auth=READ, response={200: list[schemas.JobBrief], **SAYS_NO}, url_name="shared_jobs")
+def list_shared(request: HttpRequest) -> list[dict[str, Any]]:
+    """The results that others show to the account by its address, the newest share first. Links are for browsers."""
+    shares = granting.addressed_to(user_of(request)).select_related("job__owner")
+    return [_brief(share.job, share) for share in shares[: granting.MAX_LIVE]]
+
+
 @router.get("/jobs/{uuid:job_id}", auth=READ, response={200: schemas.JobOut, **SAYS_NO}, url_name="job")
 def see_job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
-    """One job: its progress, then its result or what went wrong."""
-    return _whole(access.owned_job(user_of(request), job_id))
+    """One job: its progress, then its result or what went wrong. Or a result that is shared with the account."""
+    return _whole(*access.readable_job(user_of(request), job_id))
 
 
 @router.delete("/jobs/{uuid:job_id}", auth=WRITE, response={204: None, **SAYS_NO}, url_name="delete")
@@ -149,17 +158,24 @@ def cancel_job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
 
 @router.get("/jobs/{uuid:job_id}/files/{str:kind}", auth=READ, response=SAYS_NO, url_name="file")
 def fetch_file(request: HttpRequest, job_id: UUID, kind: str) -> HttpResponseBase:
-    """One file of a result: its bytes, or a redirect to where they are."""
+    """One file of a result: its bytes, or a redirect to where they are. Of a shared one, where its owner allows it."""
     user = user_of(request)
+    job, share = access.readable_job(user, job_id)
     try:
-        return downloads.send_output(user, access.owned_job(user, job_id), kind)
+        return downloads.send_output(user, job, kind, share)
     except downloads.NotAtHandError as error:
         raise submission.RefusedError("file_archived", error.sentence) from error
 
 
 # --- What is said --------------------------------------------------------------------------------
-def _brief(job: Job) -> dict[str, Any]:
+def _brief(job: Job, share: Share | None = None) -> dict[str, Any]:
     return {
+        "shared": share
+        and {
+            "by": granting.shown_name(job.owner),
+            "until": share.expires_at,
+            "allows_downloads": share.allows_downloads,
+        },
         "id": job.pk,
         "name": job.name,
         "status": job.status,
@@ -173,8 +189,8 @@ def _brief(job: Job) -> dict[str, Any]:
     }
 
 
-def _whole(job: Job) -> dict[str, Any]:
-    return {**_brief(job), "failure": _failure(job), "result": _result(job)}
+def _whole(job: Job, share: Share | None = None) -> dict[str, Any]:
+    return {**_brief(job, share), "failure": _failure(job), "result": _result(job, share)}
 
 
 def _failure(job: Job) -> dict[str, Any] | None:
@@ -184,7 +200,7 @@ def _failure(job: Job) -> dict[str, Any] | None:
     return {"code": job.failure_code, "sentence": failures.sentence(job), **where}
 
 
-def _result(job: Job) -> dict[str, Any] | None:
+def _result(job: Job, share: Share | None) -> dict[str, Any] | None:
     if job.status != JobStatus.COMPLETED:
         return None
     columns = ("storage", "archive_due_at", "records_total", "records_annotated", "records_skipped", "summary")
@@ -201,5 +217,6 @@ def _result(job: Job) -> dict[str, Any] | None:
                 "url": _address("api:file", job.pk, output.kind),
             }
             for output in outputs
+            if share is None or downloads.is_given(share, output.kind)
         ],
     }

@@ -111,6 +111,14 @@ class Result(Schema):
     files: list[File]
 
 
+class Shared(Schema):
+    """Somebody else shows the result to the account, to read only."""
+
+    by: str = Field(description="The name that its owner goes by.")
+    until: datetime
+    allows_downloads: bool = Field(description="False: the result lists no files.")
+
+
 class JobBrief(Schema):
     """A job, as lists show it."""
 
@@ -124,6 +132,7 @@ class JobBrief(Schema):
     records_done: int
     url: str = Field(description="This job here.")
     page: str = Field(description="Its page for people.")
+    shared: Shared | None = Field(None, description="Null: the job is the account's own.")
 
 
 class JobOut(JobBrief):

@@ -113,6 +113,12 @@ def addressed_to(user: User) -> QuerySet[Share]:
     return live().filter(mine, digest__isnull=True).order_by("-created_at")
 
 
+def best_of(shares: QuerySet[Share], *order: str) -> Share | None:
+    """Of several shares of a job the one that allows most, with the job and its result."""
+    found = shares.select_related("job__upload", "job__result", "job__owner")
+    return found.order_by(*order, "-allows_downloads", "-expires_at").first()
+
+
 def note_opening(share: Share, reader: User | None) -> None:
     """Write down that somebody looks; the first look of who was named binds the share to their account."""
     if not share.is_link and reader is not None:

@@ -30,8 +30,7 @@ def remember(request: HttpRequest, share: Share) -> None:
 def share_for(request: HttpRequest, job_id: UUID) -> Share | None:
     """A share of the job that this browser has, or its user by name; of several the one that allows most."""
     order = ["needs_sign_in"] if _reader(request) is None else []
-    found = _shares(request).filter(job_id=job_id).select_related("job__upload", "job__result", "job__owner")
-    share = found.order_by(*order, "-allows_downloads", "-expires_at").first()
+    share = granting.best_of(_shares(request).filter(job_id=job_id), *order)
     if share is not None and _reader(request) is not None and not _opened(request).get(str(share.pk), ("", False))[1]:
         remember(request, share)
     return share

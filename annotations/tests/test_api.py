@@ -11,7 +11,8 @@ from django.test import Client
 from accounts.models import ApiToken, Plan, User
 from accounts.security import tokens
 from annotations import transitions
-from annotations.models import Job, JobStatus, StorageState, Upload
+from annotations.models import Job, JobStatus, ShareOpening, StorageState, Upload
+from annotations.sharing import granting
 from annotations.tests.conftest import VCF, MakeJob, MakeUser, finished, take
 from gas.models import AuditEntry
 
@@ -159,6 +160,7 @@ CALLS = [
     ("put", "uploads/{upload}/content", "jobs:write"),
     ("post", "jobs", "jobs:write"),
     ("get", "jobs", "jobs:read"),
+    ("get", "jobs/shared", "jobs:read"),
     ("get", "jobs/{job}", "jobs:read"),
     ("delete", "jobs/{job}", "jobs:write"),
     ("get", "jobs/{job}/timeline", "jobs:read"),
@@ -199,6 +201,49 @@ def test_what_is_somebody_elses_is_not_there(method, path, scope, make_user: Mak
     address = f"/api/v1/{path.format(job=job.pk, upload=job.upload_id)}"
     assert refusal(getattr(Program(stranger).client, method)(address)) == (404, "not_found")
     assert Job.objects.get().status == JobStatus.PENDING
+
+
+@pytest.mark.parametrize("allows_downloads", [True, False])
+def test_a_result_that_is_shared_by_name_is_listed_read_and_downloaded_as_its_owner_allows(
+    allows_downloads: bool, user: User, make_user: MakeUser, job: Job, program: Program
+):
+    reader = make_user(email_confirmed_at=job.submitted_at)
+    theirs = Program(reader)
+    claim = take(job)
+    assert transitions.complete(claim, finished(claim, b"annotated"))
+    assert theirs.get("jobs/shared").json() == []
+    job.refresh_from_db()
+    share = granting.invite(user, job, reader.email, granting.Terms(allows_downloads=allows_downloads))
+
+    (listed,) = theirs.get("jobs/shared").json()
+    assert (listed["id"], listed["shared"]["by"]) == (str(job.pk), "A user")
+    assert listed["shared"]["allows_downloads"] is allows_downloads
+    assert theirs.get("jobs").json()["jobs"] == []
+    told = theirs.client.get(listed["url"].removeprefix("http://testserver")).json()
+    assert (told["shared"], told["result"]["records_total"]) == (listed["shared"], 3)
+    assert [file["kind"] for file in told["result"]["files"]] == (["vcf"] if allows_downloads else [])
+    assert ShareOpening.objects.get().reader == reader
+    fetched = theirs.get(f"jobs/{job.pk}/files/vcf")
+    assert fetched.status_code == (200 if allows_downloads else 404)
+    assert program.get(f"jobs/{job.pk}").json()["shared"] is None
+
+    for method, path in (("delete", ""), ("get", "/timeline"), ("post", "/cancel")):
+        assert refusal(getattr(theirs, method)(f"jobs/{job.pk}{path}")) == (404, "not_found")
+    assert refusal(theirs.get(f"jobs/{job.pk}/files/log")) == (404, "not_found")
+    assert granting.revoke(user, job, share.pk)
+    for path in ("", "/files/vcf"):
+        assert refusal(theirs.get(f"jobs/{job.pk}{path}")) == (404, "not_found")
+    assert theirs.get("jobs/shared").json() == []
+
+
+def test_what_a_link_opens_is_not_for_programs(user: User, make_user: MakeUser, job: Job):
+    claim = take(job)
+    assert transitions.complete(claim, finished(claim, b"annotated"))
+    job.refresh_from_db()
+    granting.make_link(user, job, granting.Terms(needs_sign_in=False, allows_downloads=True))
+    stranger = Program(make_user(email_confirmed_at=job.submitted_at))
+    assert refusal(stranger.get(f"jobs/{job.pk}")) == (404, "not_found")
+    assert stranger.get("jobs/shared").json() == []
 
 
 def test_somebody_elses_upload_is_not_submitted(make_user: MakeUser, job: Job, virus_reference: str, program: Program):
