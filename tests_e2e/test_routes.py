@@ -1,7 +1,7 @@
-"""Who may reach which address: every route of the resolver × anonymous, stranger, owner, staff.
+"""Who may reach which address: every route of the resolver × anonymous, stranger, owner, reader, staff.
 
 A route that names an object (a job, an upload, a token ...) is the owner's: 404 for everyone else,
-the staff included. Every other route must be listed here, so a new one cannot be forgotten.
+the staff included. With whom a result is shared by name reads it at the routes of READ, and no other. Every other route must be listed here, so a new one cannot be forgotten.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from social_django.models import UserSocialAuth
 
 from accounts.models import ApiToken, SignIn, TakeOut, User
+from accounts.security import tokens
 from accounts.tests.people import BACKEND, sign_in_staff
 from annotations.models import (
     Job,
@@ -34,6 +35,7 @@ from annotations.models import (
     UploadStatus,
     Webhook,
 )
+from annotations.sharing import granting
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +120,7 @@ PROGRAMS = {
     "api:content",
     "api:submit",
     "api:jobs",
+    "api:shared_jobs",
     "api:job",
     "api:delete",
     "api:timeline",
@@ -135,6 +138,23 @@ OBJECTS = {
     "source_id",
     "notice_id",
     "webhook_id",
+}
+# What a result that is shared by name can be read at, by pages and by programs.
+READ = {
+    "annotations:job",
+    "annotations:explore",
+    "annotations:explore_again",
+    "annotations:explore_counts",
+    "annotations:explore_headline",
+    "annotations:explore_samples",
+    "annotations:explore_transcripts",
+    "annotations:variant",
+    "annotations:variant_note",  # notes and stars are the reader's own
+    "annotations:variant_star",
+    "annotations:report",
+    "annotations:genome",  # leads back to the job: this share gives no files
+    "api:job",
+    "api:delete",  # the same address: it can be read, not deleted
 }
 CSRF_EXEMPT = {"accounts:billing_webhook"} | PROGRAMS  # no cookie counts there
 
@@ -320,3 +340,24 @@ def test_every_page_forbids_caches_and_foreign_content(owner: User, belongings: 
         assert headers["Cache-Control"] == "private, no-store"
         assert "'unsafe-inline'" not in headers["Content-Security-Policy"]
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.fixture
+def reader(owner: User, belongings: dict[str, Any]) -> User:
+    """With whom the owner shares the job by name."""
+    user = User.objects.create_user("reader@example.org", email_confirmed_at=timezone.now())
+    granting.invite(owner, Job.objects.get(pk=belongings["job_id"]), user.email, granting.Terms())
+    return user
+
+
+@pytest.mark.parametrize("name", sorted(name for name in OWNED | PROGRAMS if "job_id" in ROUTES[name]))
+def test_a_shared_result_is_read_and_nothing_else(name: str, reader: User, belongings: dict[str, Any]):
+    if name in PROGRAMS:
+        _, token = tokens.make(reader, "a", list(tokens.SCOPES), 1)
+        client = Client(headers={"authorization": f"Bearer {token}"})
+        answers = [client.generic(method, _address(name, belongings)) for method in ("GET", "POST", "PUT", "DELETE")]
+    else:
+        answers = [_ask(_signed_in(reader), _address(name, belongings))]
+    statuses = {answer.status_code for answer in answers} - {405}
+    assert (statuses != {404}) == (name in READ)
+    assert Job.objects.filter(pk=belongings["job_id"]).exists()
