@@ -74,7 +74,7 @@ def readable(view: View) -> View:
         share = opened.share_for(request, job_id)
         if share is None and opened.had_share(request, job_id):
             return errors.page(request, 404, SHARE_ENDED)
-        if (share is None or share.needs_sign_in) and not request.user.is_authenticated:
+        if (share is None or share.asks_sign_in) and not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         if share is None:
             raise Http404

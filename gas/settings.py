@@ -554,6 +554,13 @@ WORK_DIR = env.path(
 )
 MIN_FREE_PERCENT = env.number("GAS_MIN_FREE_PERCENT", 10, "A worker claims no job when less of its disk is free.")
 
+# --- Sharing --------------------------------------------------------------------------------------
+PUBLIC_LINKS = env.flag(
+    "GAS_PUBLIC_LINKS",
+    True,
+    "A result may be shared by a link that opens without signing in. Off: every link asks for it, earlier ones too.",
+)
+
 # --- The table of a result -----------------------------------------------------------------------
 EXPLORER_DIR = env.path(
     "GAS_EXPLORER_DIR",

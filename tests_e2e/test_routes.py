@@ -1,7 +1,8 @@
 """Who may reach which address: every route of the resolver × anonymous, stranger, owner, reader, staff.
 
 A route that names an object (a job, an upload, a token ...) is the owner's: 404 for everyone else,
-the staff included. With whom a result is shared by name reads it at the routes of READ, and no other. Every other route must be listed here, so a new one cannot be forgotten.
+the staff included. With whom a result is shared by name reads it at the routes of READ, and no other.
+Every other route must be listed here, so a new one cannot be forgotten.
 """
 
 from __future__ import annotations

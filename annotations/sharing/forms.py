@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
+from django.conf import settings
 
 from annotations.sharing.granting import DAYS, DEFAULT_DAYS, Terms
 
@@ -30,6 +33,12 @@ class LinkForm(TermsForm):
 
     needs_sign_in = forms.BooleanField(label="They must sign in", required=False)
     field_order = ("days", "needs_sign_in", "allows_downloads")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.PUBLIC_LINKS:  # there is nothing to choose
+            del self.fields["needs_sign_in"]
+            self.fields["days"].help_text = "Whoever opens the link has to sign in here."
 
 
 class InviteForm(TermsForm):

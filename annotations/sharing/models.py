@@ -47,6 +47,11 @@ class Share(models.Model):
         return f"share of {self.job_id}"
 
     @property
+    def asks_sign_in(self) -> bool:
+        """As its owner or the operator says."""
+        return self.needs_sign_in or not settings.PUBLIC_LINKS
+
+    @property
     def is_link(self) -> bool:
         """For whoever has the link."""
         return self.digest is not None

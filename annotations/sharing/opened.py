@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -19,7 +20,7 @@ MAX_OPENED: Final = 50
 def remember(request: HttpRequest, share: Share) -> None:
     """This browser has the share; it is opened, which its owner sees, once it is signed in where that is asked for."""
     reader = _reader(request)
-    is_noted = reader is not None or not share.needs_sign_in
+    is_noted = reader is not None or not share.asks_sign_in
     if is_noted:
         granting.note_opening(share, reader)
     others = {key: what for key, what in _opened(request).items() if key != str(share.pk)}
@@ -40,6 +41,8 @@ def may_read_reference(request: HttpRequest, name: str) -> bool:
     """Whoever is signed in; others, while they look at a result that was made with it."""
     if request.user.is_authenticated:
         return True
+    if not settings.PUBLIC_LINKS:
+        return False
     return bool(_opened(request)) and _shares(request).filter(job__reference_name=name, needs_sign_in=False).exists()
 
 

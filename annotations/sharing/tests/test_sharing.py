@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tests.people import BACKEND
 from annotations import erasure, exports, submission
 from annotations.models import Job, Output, OutputKind, Result, Share, ShareOpening, StorageState
-from annotations.sharing import granting
+from annotations.sharing import granting, views
 from gas import audit, clock, outbox
 from gas.models import AuditEntry, OutboxMessage
 
@@ -328,3 +328,32 @@ def test_making_revoking_and_opening_are_in_the_audit_log(browser, job, owner):
 def _send_mails() -> None:
     for message_id in OutboxMessage.objects.filter(kind=granting.SHARED).values_list("pk", flat=True):
         assert outbox.deliver(message_id)
+
+
+def test_where_nothing_may_be_public_a_link_of_before_asks_for_a_sign_in_and_a_new_one_cannot_do_without(
+    browser, job, reader, settings
+):
+    before = _link(browser, job)
+    visitor = Client()
+    visitor.get(before)
+    assert visitor.get(f"/jobs/{job.pk}/").status_code == 200
+    reference = f"/references/{job.reference_name}/sequence.fa"
+
+    settings.PUBLIC_LINKS = False
+    for somebody in (visitor, Client()):
+        somebody.get(before)
+        for address in (*_pages(job).values(), reference):
+            assert "/accounts/sign-in/" in somebody.get(address).headers["Location"]
+    assert ShareOpening.objects.count() == 1  # of the time when it opened
+    visitor.force_login(reader, backend=BACKEND)
+    visitor.get(before)
+    assert visitor.get(f"/jobs/{job.pk}/").status_code == 200
+
+    views._blank_fields.cache_clear()
+    page = browser.get(f"/jobs/{job.pk}/").content.decode()
+    views._blank_fields.cache_clear()
+    assert "They must sign in" not in page
+    assert "after signing in" in page
+    assert "without signing in" not in page.partition("Who opened it")[0]
+    _link(browser, job, needs_sign_in="")
+    assert Share.objects.order_by("-created_at")[0].needs_sign_in
