@@ -89,6 +89,7 @@ SIGNED_IN = {
     "accounts:profile",
     "accounts:notifications",
     "accounts:address",
+    "accounts:agree",
     "accounts:address_confirm",  # the address holds a secret, which counts in its own account only
     "accounts:plan",
     "accounts:security",
@@ -152,6 +153,7 @@ READ = {
     "annotations:variant",
     "annotations:variant_note",  # notes and stars are the reader's own
     "annotations:variant_star",
+    "annotations:protein_file",
     "annotations:report",
     "annotations:genome",  # leads back to the job: this share gives no files
     "api:job",
