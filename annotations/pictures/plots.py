@@ -159,7 +159,7 @@ def _frequencies(summary: Summary, _: Href) -> Plot | None:
         return None
     rows = [Bar(_frequency_words(entry), entry["alleles"]) for entry in found]
     title = "Allele frequencies in this file"
-    note = "From the file's own AF, else AC and AN."
+    note = "From the file's own AF, else AC and AN; the table has those of the sources."
     return Plot("frequencies", title, bars(title, rows), ("Frequency", "Variants"), rows, note)
 
 

@@ -95,6 +95,11 @@ def test_a_bar_leads_to_its_variants(plots: dict[str, Plot], key: str, filters: 
     assert (urlsplit(links[0]).path, parse_qs(urlsplit(links[0]).query)) == ("/jobs/1/explore/", filters)
 
 
+def test_bars_without_a_filter_say_what_the_table_has_instead(plots: dict[str, Plot]):
+    assert not any(row.href for row in plots["frequencies"].rows)
+    assert "the table has those of the sources" in plots["frequencies"].note
+
+
 def test_a_column_of_the_karyogram_leads_to_its_megabase(plots: dict[str, Plot]):
     links = [str(link.get("href")) for link in ET.fromstring(plots["karyogram"].svg).iter(f"{SVG}a")]
     regions = [parse_qs(urlsplit(link).query)["region"] for link in links]
