@@ -44,7 +44,7 @@ class Command(BaseCommand):
         else:
             users.filter(pk=user.pk).update(is_staff=True, is_superuser=True, is_active=True)
             self.stdout.write(f"{address} is an admin now, with the password of before.")
-        audit.record("create admin", None, target=str(user.pk))
+        audit.record("create admin", None, f"user:{user.pk}")
         self.stdout.write(f"Sign in at {settings.BASE_URL}/accounts/sign-in/, then open {settings.BASE_URL}/admin/.")
         self.stdout.write("The first sign-in sets up the second factor: have an authenticator app at hand.")
 
