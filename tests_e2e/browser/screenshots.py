@@ -19,14 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-import requests
 from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
 
 from tests_e2e.browser import chromium
 from tests_e2e.browser.scene import ADA, BEN, MANY, STAFF, Scene, stage
 from tests_e2e.emulators.loopback import free_port
 from tests_e2e.inputs import SAMPLE, small_vcf
-from tests_e2e.processes import wait_until
+from tests_e2e.service import Deployment
 
 WIDTHS = (1280, 390)
 ALSO_WIDE = (1280, 390, 2560)
@@ -119,8 +118,14 @@ def _genome(page: Page) -> None:
 
 
 def _read(path: str) -> Callable[[Page], None]:
-    """Show a page that is a file to keep: the browser would download it."""
-    return lambda page: page.set_content(page.request.get(urljoin(page.url, path)).text())
+    """Show a page that is a file to keep, which the browser would download; the service's own policy is not on it."""
+
+    def act(page: Page) -> None:
+        text = page.request.get(urljoin(page.url, path)).text()
+        page.goto("about:blank")
+        page.set_content(text)
+
+    return act
 
 
 def shots(scene: Scene) -> dict[str, Shot]:
@@ -345,19 +350,14 @@ def main() -> int:
 
 def _without_database(scene: Scene, camera: Camera) -> list[str]:
     """A second web server, whose database does not answer."""
-    port = str(free_port())
-    url = f"http://localhost:{port}"
-    program = scene.site._start("web", {"GAS_PORT": port, "GAS_DATABASE_URL": "postgresql://gas:gas@127.0.0.1:1/gas"})
-
-    def answers() -> bool:
-        try:
-            return requests.get(f"{url}/healthz", timeout=5).status_code > 0
-        except requests.RequestException:
-            return False
-
-    wait_until(answers, f"the second web server answers: {program.tail()}")
-    away = Camera(camera.browser, url, {ADA: camera.sessions[ADA]}, camera.folder, camera.only)
-    return away.take_all({"error-503": Shot("/jobs/", status=503)})
+    settings = {"GAS_PORT": str(free_port()), "GAS_DATABASE_URL": "postgresql://gas:gas@127.0.0.1:1/gas"}
+    away = Deployment(scene.site.folder, {**scene.site.environment, **settings})
+    try:
+        away.start("web")
+        there = Camera(camera.browser, away.url, camera.sessions, camera.folder, camera.only)
+        return there.take_all({"error-503": Shot("/jobs/", status=503)})
+    finally:
+        away.kill_all()
 
 
 @dataclass(frozen=True)
