@@ -5,12 +5,19 @@ for (const filters of document.querySelectorAll("details[data-open-wide]")) {
   if (matchMedia("(min-width: 64rem)").matches) filters.open = true;
 }
 
-// A pasted list becomes part of the address, which has an end: one blank between names, none twice.
+// A pasted list becomes part of the address, which has an end: one blank between names, none twice. What is empty
+// stays out of the address, which people send to each other.
 document.addEventListener("submit", (event) => {
   for (const field of event.target.querySelectorAll("[data-words]")) {
     const words = new Set(field.value.split(/[\s,;]+/).filter(Boolean));
     field.value = [...words].slice(0, Number(field.dataset.words) + 1).join(" ");
   }
+  if (event.target.method !== "get") return;
+  for (const field of event.target.elements) field.disabled = field.name !== "" && field.value === "";
+});
+
+addEventListener("pageshow", () => {
+  for (const field of document.querySelectorAll("form[method=get] :disabled")) field.disabled = false;
 });
 
 document.addEventListener("click", (event) => {

@@ -336,6 +336,11 @@ def test_the_admin_is_for_staff(address: str, stranger: Client, staff: Client):
         assert client.get(address).headers["Location"].startswith("/admin/login/")
 
 
+def test_the_admin_changes_a_password_where_every_user_does(staff: Client):
+    answer = staff.get(reverse("admin:password_change"))
+    assert (answer.status_code, answer.headers["Location"]) == (302, reverse("accounts:password_change"))
+
+
 def test_every_page_forbids_caches_and_foreign_content(owner: User, belongings: dict[str, Any]):
     client = _signed_in(owner)
     for name in ("annotations:job", "annotations:jobs", "accounts:profile", "accounts:security"):
