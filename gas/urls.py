@@ -13,7 +13,9 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     # One way to change a password: it tells the owner by mail and ends the other sessions.
-    path("admin/password_change/", RedirectView.as_view(pattern_name="accounts:password_change")),
+    path(
+        "admin/password_change/", RedirectView.as_view(pattern_name="accounts:password_change"), name="admin_password"
+    ),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
     path("api/v1/", include("annotations.api.urls")),
