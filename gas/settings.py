@@ -82,8 +82,8 @@ HTTPS = env.flag("GAS_HTTPS", IS_AWS, "Users reach the service by https: secure 
 TRUSTED_PROXIES = env.integer(
     "GAS_TRUSTED_PROXIES", 1 if IS_AWS else 0, "How many proxies in front may be believed about the client's address."
 )
-WEB_THREADS = env.integer("GAS_WEB_THREADS", 8, "Threads of each web process.", minimum=1)
-WEB_WORKERS = env.integer("GAS_WEB_WORKERS", 2, "Web processes.", minimum=1)
+WEB_THREADS = env.integer("GAS_WEB_THREADS", 4, "Threads of each web process.", minimum=1)
+WEB_WORKERS = env.integer("GAS_WEB_WORKERS", 4, "Web processes.", minimum=1)
 
 SITE_VERSION = VERSION
 ROOT_URLCONF = "gas.urls"
