@@ -6,9 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.contrib.auth import password_validation
+from django.contrib.auth import authenticate, password_validation
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from accounts.models import User, with_address
@@ -156,10 +157,14 @@ class ChangePasswordForm(NewPasswordForm):
     )
     field_order = ("old_password", "new_password")
 
+    def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(user, *args, **kwargs)
+
     def clean_old_password(self) -> str:
-        """Only who knows the password of now may change it."""
+        """Wrong ones count as failed sign-ins do, so guessing here is paused as well."""
         password: str = self.cleaned_data["old_password"]
-        if not self.user.check_password(password):
+        if authenticate(self.request, username=self.user.email, password=password) != self.user:
             raise ValidationError("This is not your password of now.")
         return password
 

@@ -21,17 +21,17 @@ registry.sweep("accounts", TASK)
 
 
 def sweep() -> None:
-    """One turn; each step is bounded and safe to repeat."""
+    """One turn; each step is bounded and safe to repeat. What needs storage comes last: it may be away."""
     with turn("accounts") as mine:
         if mine is None:
             return
         registration.expire()
         addresses.expire()
-        takeout.expire()
         _end_overrides()
         old = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:BATCH]
         Session.objects.filter(pk__in=list(old)).delete()
         sessions.forget_over()
+        takeout.expire()
 
 
 def _end_overrides() -> None:

@@ -162,7 +162,7 @@ class PasswordChange(LoginRequiredMixin, FormView):  # type: ignore[type-arg]  #
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """The form asks for the password of this user."""
-        return {**super().get_form_kwargs(), "user": self.request.user}
+        return {**super().get_form_kwargs(), "request": self.request, "user": self.request.user}
 
     def form_valid(self, form: ChangePasswordForm) -> HttpResponse:
         """Store it, and tell the owner by mail."""

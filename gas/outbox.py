@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from gas import doorbell, registry
+from gas import doorbell, logs, registry
 from gas.clock import from_now
 from gas.models import OutboxMessage, OutboxStatus
 from gas.sweeping import turn
@@ -101,7 +101,8 @@ def _put_off(message: OutboxMessage, error: Exception) -> None:
         status=OutboxStatus.FAILED if final else OutboxStatus.PENDING,
         due_at=from_now(pause_after(message.tries)),
         lease_until=None,
-        last_error=f"{type(error).__name__}: {error}"[:500],
+        # A mail server names the address that it refuses, and the row may outlive its owner.
+        last_error=logs.without_addresses(f"{type(error).__name__}: {error}")[:500],
     )
     logger.log(
         logging.ERROR if final else logging.WARNING,

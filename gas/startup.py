@@ -46,11 +46,16 @@ def lock_state_folder() -> IO[str]:
     return file
 
 
+def bound_to() -> str:
+    """Host and port that the web server listens on, as addresses spell them: IPv6 in brackets."""
+    host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
+    return f"{host}:{settings.PORT}"
+
+
 def local_address() -> str:
     """The address of the service on this machine."""
-    return (
-        f"http://{'localhost' if settings.BIND in ('127.0.0.1', '0.0.0.0', '::1') else settings.BIND}:{settings.PORT}"  # noqa: S104
-    )
+    is_localhost = settings.BIND in ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared, not bound
+    return f"http://{f'localhost:{settings.PORT}' if is_localhost else bound_to()}"
 
 
 def require_free_port() -> None:

@@ -19,7 +19,7 @@ class Standing(models.TextChoices):
 
 
 class BillingAccount(models.Model):
-    """A user's account at Stripe, as it was read last. Written by accounts.billing.sync only.
+    """A user's account at Stripe, as it was read last: by accounts.billing.sync, which alone writes that.
 
     The row is made before the customer at Stripe is, with an idempotency key made of the user's
     id: whoever finds a row without `customer_id` can ask again and gets the same customer.

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from accounts.erasure import steps
 from accounts.erasure.models import OPEN_STATUSES, Erasure, ErasureStatus
 from accounts.models import User
-from gas import audit, clock, outbox, registry
+from gas import audit, clock, logs, outbox, registry
 from gas.faults import fault
 from gas.sweeping import Turn, turn
 
@@ -166,5 +166,5 @@ def _put_off(erasure: Erasure, name: str, error: Exception) -> None:
         tries=tries,
         next_try_at=clock.from_now(pause),
         waiting_for=name,
-        last_error=f"{type(error).__name__}: {error}"[:300],
+        last_error=logs.without_addresses(f"{type(error).__name__}: {error}")[:300],
     )

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import amounts, invariants, plans, sweep
-from accounts.models import Plan, PlanCode, User
+from accounts.models import Plan, PlanCode, TakeOut, User
 from accounts.tests.people import sign_in_staff
 from gas.models import AuditEntry, OutboxMessage
 
@@ -83,6 +83,25 @@ def test_the_sweep_ends_what_an_admin_set_when_its_time_is_up(user: User, admin:
     assert user.is_premium
     User.objects.filter(pk=user.pk).update(plan_override_until=timezone.now() - timedelta(seconds=1))
     sweep.sweep()
+    user.refresh_from_db()
+    assert user.plan_code == PlanCode.FREE
+
+
+def test_storage_that_is_away_keeps_no_plan_beyond_its_time(user: User, admin: User, monkeypatch):
+    plans.override(user.pk, "premium", "a month", by=admin, until=timezone.now() + timedelta(days=30))
+    User.objects.filter(pk=user.pk).update(plan_override_until=timezone.now() - timedelta(seconds=1))
+    over = timezone.now() - timedelta(seconds=1)
+    TakeOut.objects.create(user=user, requested_at=over, expires_at=over)
+
+    class AwayError(Exception):
+        pass
+
+    def away():
+        raise AwayError
+
+    monkeypatch.setattr("accounts.takeout.work.area", away)
+    with pytest.raises(AwayError):
+        sweep.sweep()
     user.refresh_from_db()
     assert user.plan_code == PlanCode.FREE
 

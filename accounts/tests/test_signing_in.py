@@ -165,6 +165,16 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(client: Cl
     assert [message.subject for message in sent_mails()] == ["Your GAS password was changed"]
 
 
+def test_guessing_the_password_of_now_pauses_as_sign_in_does(client: Client, user: User):
+    sign_in(client, user.email)
+    form = {"old_password": "wrong", "new_password": "quite another one"}
+    for _ in range(5):
+        last = client.post("/accounts/password/change/", form)
+    assert last.status_code == 429
+    assert client.post("/accounts/password/change/", form | {"old_password": PASSWORD}).status_code == 429
+    assert User.objects.get(pk=user.pk).check_password(PASSWORD)
+
+
 def test_a_mail_names_itself_so_that_a_repeated_one_is_the_same(user: User, client: Client):
     client.post("/accounts/password/reset/", {"email": user.email})
     assert sent_mails()[0].extra_headers["Message-ID"].startswith("<outbox-")

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 from django.db import transaction
@@ -102,6 +103,14 @@ def test_a_message_that_fails_is_put_off_and_tried_again(monkeypatch, handled):
     make_due(message)
     outbox.sweep()
     assert handled == [{"id": 1}]
+
+
+def test_the_address_that_a_mail_server_refuses_is_not_kept(monkeypatch):
+    fail_with(monkeypatch, SMTPRecipientsRefused({"ada@example.org": (550, b"no such user")}))
+    outbox.promise("note", "n-1", {})
+    outbox.sweep()
+
+    assert OutboxMessage.objects.get().last_error == "SMTPRecipientsRefused: {'[address]': (550, b'no such user')}"
 
 
 def test_pauses_double_up_to_an_hour():

@@ -2,6 +2,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as live_settings
@@ -53,6 +54,22 @@ def test_a_taken_port_is_refused_with_what_to_do(settings):
         with pytest.raises(StartupError, match=f"port {settings.PORT} .*set GAS_PORT to a free port"):
             startup.require_free_port()
     startup.require_free_port()
+
+
+@pytest.mark.parametrize(
+    ("bind", "bound", "local"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000", "http://localhost:8000"),
+        ("::1", "[::1]:8000", "http://localhost:8000"),
+        ("::", "[::]:8000", "http://localhost:8000"),
+        ("fd00::7", "[fd00::7]:8000", "http://[fd00::7]:8000"),
+    ],
+)
+def test_addresses_of_ipv6_are_in_brackets(settings, bind, bound, local):
+    settings.BIND, settings.PORT = bind, 8000
+
+    assert (startup.bound_to(), startup.local_address()) == (bound, local)
+    assert urlsplit(f"http://{startup.bound_to()}/healthz").port == 8000
 
 
 def test_an_address_of_another_machine_is_refused(settings):

@@ -109,9 +109,8 @@ def environment() -> dict[str, str]:
 
 def web_options() -> list[str]:
     """gunicorn's options: threads, for uploads and downloads are slow; no files outside the state folder."""
-    host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
     return [
-        f"--bind={host}:{settings.PORT}",
+        f"--bind={startup.bound_to()}",
         f"--workers={settings.WEB_WORKERS}",
         f"--threads={settings.WEB_THREADS}",
         "--worker-class=gthread",
@@ -131,7 +130,7 @@ def worker_options(queue: str, slots: int) -> list[str]:
 
 def announce(account: tuple[str, str] | None, stopped: threading.Event) -> None:
     """Say where the service is, once it answers."""
-    url = f"http://{settings.BIND}:{settings.PORT}/healthz"
+    url = f"http://{startup.bound_to()}/healthz"
     for _ in range(READY_SECONDS * 5):
         try:
             with urllib.request.urlopen(url, timeout=2):
