@@ -151,7 +151,7 @@ def _arguments(space: Workspace, reference_name: str, options: dict[str, Any], o
     flags += [f"--own-source={key}={space.own_source(key)}" for key in own]
     files = {
         "output": "annotated.vcf.gz",
-        "tsv": "annotated.tsv",
+        "tsv": "annotated.tsv.gz",
         "parquet": "annotated.parquet",
         "summary": "summary.json",
         "skipped": "skipped.tsv",

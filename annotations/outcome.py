@@ -15,7 +15,7 @@ from annotations.storage import OutputFile
 # kind -> (the annotator's file, what replaces the input's ending in the name that users see)
 _FILES: dict[OutputKind, tuple[str, str]] = {
     OutputKind.VCF: ("annotated.vcf.gz", ".annotated.vcf.gz"),
-    OutputKind.TSV: ("annotated.tsv", ".annotated.tsv"),
+    OutputKind.TSV: ("annotated.tsv.gz", ".annotated.tsv.gz"),
     OutputKind.PARQUET: ("annotated.parquet", ".annotated.parquet"),
     OutputKind.SUMMARY: ("summary.json", ".summary.json"),
     OutputKind.RECEIPT: ("skipped.tsv", ".skipped.tsv"),

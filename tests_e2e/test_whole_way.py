@@ -116,7 +116,9 @@ def test_from_sign_up_to_a_result_that_other_tools_read(
     assert table.num_rows >= len(positions)
     summary = json.loads(visitor.download(job, "summary", tmp_path / "summary.json").read_text())
     assert summary
-    assert visitor.download(job, "tsv", tmp_path / "out.tsv").stat().st_size > 0
+    with gzip.open(visitor.download(job, "tsv", tmp_path / "out.tsv.gz"), "rt", encoding="utf-8") as text:
+        assert next(text).rstrip("\n").split("\t") == table.schema.names
+        assert sum(1 for _ in text) == table.num_rows
     assert job in profile.mail_to(address, "Done").get_content()
 
 

@@ -23,6 +23,7 @@ from annotations.explorer.whole import database_at
 
 ABSENT: Final = 255
 MAX_COMPARED: Final = 62  # bits
+IN_PART: Final = 250_000  # alleles
 _OWN: Final = ("consequence", "worst_consequence", "gene_symbol", "transcript_id", "hgvsc", "hgvsp", "filter")
 # What does not speak of the allele, follows from what is compared, or is compared by itself.
 _NOT_A_SOURCES: Final = {
@@ -62,21 +63,25 @@ def write_differences(left: Side, right: Side, target: Path, progress: Progress)
         for number, name in enumerate(columns):
             connection.execute("INSERT INTO compared VALUES (?, ?)", [number, name])
         connection.execute(_PAIRS.format(l=here, r=there))
-        progress(0.5)
+        connection.execute(_FOUND)
         # S608: names of columns come from the files' own schemas.
         bits = [f"((l.{quoted(n)} IS DISTINCT FROM r.{quoted(n)})::BIGINT << {i})" for i, n in enumerate(columns)]
         left_call, left_join = _call("left", left, names)
         right_call, right_join = _call("right", right, names)
-        sql = _DIFFERENCES.format(
+        sql = _FIND.format(
             l=here,
             r=there,
             bits=" | ".join(bits) or "0",
             calls=f"{left_call}, {right_call}",
             joins=f"{left_join} {right_join}",
         )
-        connection.execute(sql)
+        number = connection.execute("SELECT coalesce(max(part), 0) + 1 FROM pairs").fetchone()[0]
+        for part in range(number):
+            connection.execute(sql, [part])
+            progress((part + 1) / (number + 1))
+        connection.execute(_DIFFERENCES)
         connection.execute(_TOTALS)
-        connection.execute("DROP TABLE pairs")
+        connection.execute("DROP TABLE pairs; DROP TABLE found")
 
 
 def _attached(connection: Any, paths: list[Path | None]) -> dict[Path, str]:
@@ -103,24 +108,33 @@ def _call(side: str, of: Side, names: dict[Path, str]) -> tuple[str, str]:
 _KEYED: Final = """
 SELECT coalesce(hgvsg, concat_ws(':', replace(contig, 'chr', ''), pos, ref, alt)) AS name, min(allele) AS allele
 FROM {{{side}}}.alleles GROUP BY ALL"""
+# Alleles are compared by parts: all columns of millions of them at once are more than the memory holds. Both tables
+# are in genome order, so that a part of one is read from about as much of the other.
 _PAIRS: Final = f"""
 CREATE TABLE pairs AS
-  SELECT a.allele AS left_allele, b.allele AS right_allele
+  SELECT coalesce(a.allele, b.allele) // {IN_PART} AS part, a.allele AS left_allele, b.allele AS right_allele
   FROM ({_KEYED.format(side="l")}) a FULL OUTER JOIN ({_KEYED.format(side="r")}) b USING (name)
 """  # noqa: S608 - fixed texts
-_DIFFERENCES: Final = """
-CREATE TABLE differences AS
-  SELECT row_number() OVER (ORDER BY contig_index, pos, left_allele, right_allele) - 1 AS number,
-    kind, left_allele, right_allele, changed, left_call, right_call
-  FROM (
-    SELECT left_allele, right_allele,
+_FOUND: Final = """
+CREATE TABLE found (contig_index INTEGER, pos INTEGER, kind VARCHAR, left_allele BIGINT, right_allele BIGINT,
+  changed BIGINT, left_call UTINYINT, right_call UTINYINT)
+"""
+_FIND: Final = """
+INSERT INTO found
+  SELECT * FROM (
+    SELECT coalesce(l.contig_index, r.contig_index), coalesce(l.pos, r.pos),
       CASE WHEN right_allele IS NULL THEN 'left' WHEN left_allele IS NULL THEN 'right' ELSE 'both' END AS kind,
-      coalesce(l.contig_index, r.contig_index) AS contig_index, coalesce(l.pos, r.pos) AS pos,
+      left_allele, right_allele,
       CASE WHEN left_allele IS NULL OR right_allele IS NULL THEN 0 ELSE {bits} END AS changed, {calls}
-    FROM pairs LEFT JOIN {l}.alleles l ON l.allele = left_allele LEFT JOIN {r}.alleles r ON r.allele = right_allele
+    FROM (SELECT * FROM pairs WHERE part = ?)
+      LEFT JOIN {l}.alleles l ON l.allele = left_allele LEFT JOIN {r}.alleles r ON r.allele = right_allele
     {joins})
   WHERE kind <> 'both' OR changed <> 0 OR left_call <> right_call
-  ORDER BY number
+"""
+_DIFFERENCES: Final = """
+CREATE TABLE differences AS
+  SELECT row_number() OVER () - 1 AS number, kind, left_allele, right_allele, changed, left_call, right_call
+  FROM (SELECT * FROM found ORDER BY contig_index, pos, left_allele, right_allele)
 """
 _TOTALS: Final = """
 CREATE TABLE totals AS

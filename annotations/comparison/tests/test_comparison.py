@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import duckdb
 import pytest
 from django.test import Client
 
 from accounts.tests.people import BACKEND
 from annotations import submission
 from annotations.comparison import questions
+from annotations.comparison.differences import IN_PART, Side, write_differences
 from annotations.explorer import files
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.explorer.tests.test_genotypes import Record, table_of, vcf_of
@@ -101,6 +103,34 @@ def test_the_differences_come_as_tsv(client, pair):
     assert rows[0]["changed"] == "clinvar_clnsig"
     assert (rows[0]["this_clinvar_clnsig"], rows[0]["other_clinvar_clnsig"]) == ("Uncertain_significance", "Pathogenic")
     assert "consequence" in rows[2]["changed"].split(",")
+
+
+def test_results_of_many_alleles_are_compared_part_by_part_and_each_allele_once(tmp_path):
+    number = 2 * IN_PART + 10
+    paths = [tmp_path / name for name in ("left.duckdb", "right.duckdb", "differences.duckdb")]
+    # The right one has every allele but the first three, one place earlier; every thousandth is described differently.
+    for path, first in zip(paths[:2], (0, 3), strict=True):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(
+                f"""CREATE TABLE alleles AS SELECT (i - {first})::BIGINT AS allele, 0 AS contig_index, 'chr1' AS contig,
+                i::INTEGER AS pos, 'A' AS ref, 'G' AS alt, NULL::VARCHAR AS hgvsg,
+                CASE WHEN i % 1000 = 0 AND {first} = 3 THEN 'stop_gained' ELSE 'missense_variant' END AS consequence
+                FROM range({first}, {number}) numbers(i)"""
+            )
+    heard: list[float] = []
+    write_differences(Side(paths[0]), Side(paths[1]), paths[2], heard.append)
+    with duckdb.connect(str(paths[2]), read_only=True) as connection:
+        found = connection.execute("SELECT * FROM differences ORDER BY number").fetchall()
+        alike = connection.execute("SELECT alike FROM totals").fetchone()
+    changed = range(1000, number, 1000)
+    assert [row[1:4] for row in found] == [
+        *(("left", place, None) for place in range(3)),
+        *(("both", place, place - 3) for place in changed),
+    ]
+    assert [row[0] for row in found] == list(range(len(found)))
+    assert alike == (number - len(found),)
+    assert heard == sorted(heard)
+    assert len(heard) == 3
 
 
 def test_results_of_two_assemblies_are_not_compared(client, pair):
