@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from annotations.comparison.differences import ABSENT
-from annotations.explorer.conditions import quoted
+from annotations.comparison.reclassified import CHANGES, reclassified
+from annotations.explorer.conditions import CLINVAR, Condition, quoted
 from annotations.explorer.database import Cursor
+from annotations.explorer.queries import remembered
 from annotations.genomics.vcf.genotypes import Genotype
 
 PAGE_SIZE: Final = 50
@@ -45,30 +47,91 @@ class Which:
     kind: str = ""
     column: str = ""
     calls: tuple[int, int] | None = None
+    reclassified: str = ""
+    """One of reclassified.CHANGES."""
+    is_turned: bool = False
+    """The right result is the earlier one."""
+    sides: tuple[Condition, Condition] | None = None
+    """What the allele has to pass in the left or in the right result."""
+
+    @property
+    def frame(self) -> Which:
+        """The same without what is chosen among kinds of difference: what these are counted in."""
+        return Which(is_turned=self.is_turned, sides=self.sides)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Anything beside the sides is set."""
+        return bool(self.kind or self.column or self.calls or self.reclassified)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many alleles are alike, and differ in each of KINDS; by column, and by (from, to) of the genotypes."""
+    """How many alleles are alike, how many differ, and in each of KINDS; by column, by (from, to) of the genotypes,
+    and by how ClinVar changed."""
 
     alike: int
+    all: int
     kinds: dict[str, int]
     columns: list[tuple[str, int]]
     calls: list[tuple[int, int, int]]
+    reclassified: dict[str, int]
 
 
-def counts(tables: Cursor) -> Counts:
-    """All numbers of a comparison."""
+def counts(tables: Cursor, frame: Which) -> Counts:
+    """All numbers of a comparison, in what passes the sides of `frame`."""
     names = compared(tables)
+    where, bound = _where(tables, frame)
     bits = [f"changed & (1::BIGINT << {place}) <> 0" for place in range(len(names))]
-    sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in (*KINDS.values(), *bits))
-    numbers = tables.execute(f"SELECT {sums} FROM differences").fetchone()  # noqa: S608 - fixed texts and numbers
+    sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in ("true", *KINDS.values(), *bits))
+    # S608: fixed texts and numbers, and conditions with their values bound.
+    number, *numbers = _remembered(tables, f"SELECT {sums} FROM differences WHERE {where}", bound)[0]  # noqa: S608
     kinds = dict(zip(KINDS, numbers, strict=False))
     differing = [(name, number) for name, number in zip(names, numbers[len(KINDS) :], strict=True) if number]
     alike = tables.execute("SELECT alike FROM totals").fetchone()[0]
-    sql = f"SELECT left_call, right_call, count(*) AS n FROM differences WHERE {_CALLED} GROUP BY ALL"  # noqa: S608
-    calls = tables.execute(f"{sql} ORDER BY n DESC, left_call, right_call").fetchall()
-    return Counts(alike, kinds, sorted(differing, key=lambda pair: -pair[1]), calls)
+    columns = sorted(differing, key=lambda pair: -pair[1])
+    calls = _calls(tables, where, bound) if kinds["called"] else []
+    changes = _reclassified(tables, frame, names.index(CLINVAR)) if CLINVAR in names else {}
+    return Counts(alike, number, kinds, columns, calls, changes)
+
+
+def _calls(tables: Cursor, where: str, bound: list[Any]) -> list[tuple[int, int, int]]:
+    """(from, to, how many) of the genotypes."""
+    sql = f"SELECT left_call, right_call, count(*) AS n FROM differences WHERE {_CALLED} AND {where} GROUP BY ALL"  # noqa: S608 - as above
+    return _remembered(tables, f"{sql} ORDER BY n DESC, left_call, right_call", bound)
+
+
+def _reclassified(tables: Cursor, frame: Which, place: int) -> dict[str, int]:
+    """How often ClinVar, whose column has this bit, changed in each of CHANGES."""
+    where, bound = _where(tables, frame)
+    sums = ", ".join(f"count(*) FILTER (WHERE {change.sql})" for change in CHANGES.values())
+    of_all = reclassified(place, where, is_turned=frame.is_turned)
+    numbers = _remembered(tables, f"SELECT {sums} FROM ({of_all})", bound)[0]  # noqa: S608 - as above
+    return dict(zip(CHANGES, numbers, strict=True))
+
+
+def count(tables: Cursor, which: Which) -> int:
+    """How many differences there are."""
+    where, bound = _where(tables, which)
+    number: int = _remembered(tables, f"SELECT count(*) FROM differences WHERE {where}", bound)[0][0]  # noqa: S608 - as above
+    return number
+
+
+def clinvar_words(tables: Cursor) -> list[str]:
+    """What ClinVar says in either result, the most frequent first."""
+    views = [view for view in ("alleles", "other") if CLINVAR in tables.columns(view)]
+    parts = [f"SELECT {quoted(CLINVAR)} AS word, count(*) AS n FROM {view} GROUP BY ALL" for view in views]  # noqa: S608 - names of ours
+    if not parts:
+        return []
+    sql = f"SELECT word FROM ({' UNION ALL '.join(parts)}) WHERE word IS NOT NULL GROUP BY word"  # noqa: S608 - as above
+    return [word for (word,) in _remembered(tables, f"{sql} ORDER BY sum(n) DESC, word", [])]
+
+
+def _remembered(tables: Cursor, sql: str, bound: list[Any]) -> list[tuple[Any, ...]]:
+    """The rows of an answer; asked once of the same two results and samples."""
+    key = (tables.beside["differences"], sql, tuple(bound))
+    found: list[tuple[Any, ...]] = remembered(key, lambda: tables.execute(sql, bound).fetchall())
+    return found
 
 
 def compared(tables: Cursor) -> list[str]:
@@ -106,6 +169,18 @@ def _where(tables: Cursor, which: Which) -> tuple[str, list[Any]]:
     if which.calls:
         parts.append("left_call = ? AND right_call = ?")
         bound += which.calls
+    if which.reclassified:
+        names = compared(tables)
+        of_all = reclassified(names.index(CLINVAR), is_turned=which.is_turned) if CLINVAR in names else ""
+        sql = f"number IN (SELECT number FROM ({of_all}) WHERE {CHANGES[which.reclassified].sql})"  # noqa: S608 - fixed
+        parts.append(sql if of_all else "false")
+    if which.sides:
+        left, right = which.sides
+        parts.append(
+            f"left_allele IN (SELECT allele FROM alleles WHERE {left.sql}) "  # noqa: S608 - values are bound
+            f"OR right_allele IN (SELECT allele FROM other WHERE {right.sql})"
+        )
+        bound += [*left.parameters, *right.parameters]
     return " AND ".join(f"({part})" for part in parts), bound
 
 

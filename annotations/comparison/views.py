@@ -5,68 +5,41 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import signed_in
-from accounts.models import User
 from annotations import access, storage
 from annotations.comparison import questions
-from annotations.comparison.questions import CALLS, KINDS, Which
+from annotations.comparison.address import Address
+from annotations.comparison.choosing import Samples, offered, problem_of
+from annotations.comparison.narrowing import OTHER_GENES, CompareForm, SideFilters, which_of
+from annotations.comparison.questions import CALLS, Which
+from annotations.comparison.reclassified import CHANGES, is_later, release_of
 from annotations.explorer import columns, database, files
-from annotations.explorer.conditions import CLINVAR
+from annotations.explorer.conditions import CLINVAR, frequency_columns
 from annotations.explorer.database import Cursor
 from annotations.explorer.files import Tables
-from annotations.explorer.views import explained
-from annotations.models import Job, JobStatus
+from annotations.explorer.queries import FACET_VALUES
+from annotations.explorer.views import FACET_TITLES, Group, explained
+from annotations.genomics.consequence.terms import IMPACTS
+from annotations.models import Job
 
-MAX_OFFERED = 50
 KIND_WORDS = {
     "left": "Only in this result",
     "right": "Only in the other",
     "changed": "In both, described differently",
     "called": "Another genotype",
 }
-LISTED_SAMPLES = 100  # more names are typed
-
-
-class CompareForm(forms.Form):
-    """What the address says; `with` is the other job."""
-
-    kind = forms.ChoiceField(choices=[("", ""), *((kind, kind) for kind in KINDS)], required=False)
-    column = forms.CharField(max_length=200, required=False)
-    calls = forms.RegexField(r"^\d{1,3}-\d{1,3}$", required=False)
-    sample = forms.CharField(max_length=200, required=False)
-    other_sample = forms.CharField(max_length=200, required=False)
-    after = forms.IntegerField(min_value=0, max_value=2**53, required=False)
-
-    def __init__(self, data: QueryDict) -> None:
-        super().__init__(data)
-        self.fields["with"] = forms.UUIDField(required=False)
-
-
-def assembly_of(job: Job) -> str:
-    """The assembly that a result's positions are of."""
-    return str(job.result.summary.get("reference", {}).get("assembly", job.reference_name))
-
-
-def offered(user: User, job: Job) -> list[Job]:
-    """The newest other results that a result can be compared with, and itself where it has several samples."""
-    mine = Job.objects.filter(owner=user, status=JobStatus.COMPLETED, result__storage__in=files.AT_HAND)
-    found = mine.exclude(pk=job.pk).select_related("result").order_by("-submitted_at")[:MAX_OFFERED]
-    others = [other for other in found if assembly_of(other) == assembly_of(job)]
-    has_samples = len(files.samples_of(job.result)) > 1
-    return [*others, job] if has_samples else others
 
 
 @login_required
@@ -80,89 +53,75 @@ def compare(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 
 @explained
 def _compare(request: HttpRequest, job: Job) -> HttpResponse:
-    given = _given(request)
+    form, filters = CompareForm(request.GET), SideFilters(request.GET)
+    given = form.cleaned_data
     other = _other(request, given)
     context: dict[str, Any] = {"job": job, "other": other, "offered": offered(signed_in(request), job)}
     if other is None:
         return render(request, "annotations/comparison/choose.html", context)
     samples = Samples.of(job, other, given)
-    if problem := _problem(job, other, samples):
+    if problem := problem_of(job, other, samples):
         return render(request, "annotations/comparison/choose.html", context | {"problem": problem}, status=422)
-    which, after = _which(given), given.get("after")
+    after, is_turned = given.get("after"), is_later(job, other)
     left, right, samples = _tables(job, other, samples)
     with _opened(left, right, samples, settings.EXPLORER_QUERY_SECONDS) as tables:
-        counts = questions.counts(tables)
+        which, wrong = which_of(form, filters, tables, is_turned=is_turned)
+        counts = questions.counts(tables, which.frame)
         names = questions.compared(tables)
         found, following = questions.page(tables, which, -1 if after is None else after)
-        unique = _only_in_one(job, other, tables)
+        context |= {
+            "number": questions.count(tables, which) if which.is_chosen else counts.all,
+            "total": questions.count(tables, Which()),
+            "groups": _groups(filters, questions.clinvar_words(tables)),
+            "has_frequencies": any(frequency_columns(tables.columns(view)) for view in ("alleles", "other")),
+            "unique": _only_in_one(job, other, tables),
+        }
+    address = Address(job, other, samples, request.GET)
     context |= {
         "counts": counts,
         "samples": samples,
+        "filters": filters,
+        "wrong": wrong,
+        "releases": (release_of(job), release_of(other)),
+        "is_turned": is_turned and job != other,
         "kinds": [
             (key, words, counts.kinds[key], key == which.kind)
             for key, words in KIND_WORDS.items()
             if key != "called" or samples.pair
         ],
+        "reclassified": [
+            (key, CHANGES[key], number, key == which.reclassified)
+            for key, number in counts.reclassified.items()
+            if number or key == which.reclassified
+        ],
         "columns": [(name, columns.title(name), number, name == which.column) for name, number in counts.columns],
         "calls": [(f"{a}-{b}", CALLS[a], CALLS[b], number, (a, b) == which.calls) for a, b, number in counts.calls],
-        "is_filtered": which != Which(),
-        "base": _query(other, samples),
-        "here": _query(other, samples, given),
+        "is_chosen": which.is_chosen,
+        "is_narrowed": which.sides is not None,
+        "address": address,
         "lines": [_line(row, names) for row in found],
         "following": following,
         "is_behind": after is not None,
-        "unique": unique,
     }
-    return render(request, "annotations/comparison/compare.html", context)
+    return render(request, "annotations/comparison/compare.html", context, status=422 if wrong else 200)
 
 
-def _which(given: dict[str, Any]) -> Which:
-    calls = tuple(int(code) for code in given["calls"].split("-")) if given.get("calls") else None
-    return Which(given.get("kind", ""), given.get("column", ""), (calls[0], calls[1]) if calls else None)
-
-
-def _query(other: Job, samples: Samples, given: dict[str, Any] | None = None) -> str:
-    """The address of this comparison, with the present filters where they are given."""
-    names = {"sample": samples.pair[0], "other_sample": samples.pair[1]} if samples.pair else {}
-    filters = {name: (given or {}).get(name) for name in ("kind", "column", "calls")}
-    return urlencode({"with": other.pk, **names, **{name: value for name, value in filters.items() if value}})
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The samples of both results, and which two are compared; None where there are no two, and why not."""
-
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-    pair: tuple[str, str] | None
-    why_not: str = ""
-
-    @classmethod
-    def of(cls, job: Job, other: Job, given: dict[str, Any]) -> Samples:
-        """The two that are asked for, else of one name, else the first; of one result the first two."""
-        done = other.status == JobStatus.COMPLETED
-        left, right = files.samples_of(job.result), files.samples_of(other.result) if done else ()
-        if not left or not right:
-            return cls(left, right, None, f"{'only one' if left or right else 'none'} of the files has samples")
-        mine = given.get("sample") or next((name for name in left if name in right), left[0])
-        same = [name for name in right if name != mine] if job == other else [name for name in right if name == mine]
-        return cls(left, right, (mine, given.get("other_sample") or [*same, *right][0]))
-
-    @property
-    def are_listed(self) -> bool:
-        """Few enough for a list to choose from."""
-        return max(len(self.left), len(self.right)) <= LISTED_SAMPLES
-
-    @property
-    def unknown(self) -> str:
-        """A name that is asked for and is none of the result's; "" where both are."""
-        names = zip(self.pair or (), (self.left, self.right), strict=False)
-        return next((name for name, known in names if name not in known), "")
-
-    @property
-    def numbers(self) -> tuple[int, int] | None:
-        """Their places in the two files."""
-        return (self.left.index(self.pair[0]), self.right.index(self.pair[1])) if self.pair else None
+def _groups(filters: SideFilters, words: list[str]) -> list[Group]:
+    """The filters that are lists of values."""
+    chosen = filters.values
+    known = {"impact": list(IMPACTS), "clinvar": [*words[:FACET_VALUES], *([] if not words else ["."])]}
+    return [
+        Group(
+            name,
+            FACET_TITLES[name],
+            [
+                (value, columns.cell("consequence", {"consequence": value}), None, value in chosen.get(name, ()))
+                for value in values
+            ],
+        )
+        for name, values in known.items()
+        if values
+    ]
 
 
 @login_required
@@ -176,46 +135,28 @@ def compare_file(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 
 @explained
 def _compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
-    given = _given(request)
+    form, filters = CompareForm(request.GET), SideFilters(request.GET)
+    given = form.cleaned_data
     other = _other(request, given)
-    if other is None or _problem(job, other, samples := Samples.of(job, other, given)):
+    if other is None or problem_of(job, other, samples := Samples.of(job, other, given)):
         return redirect("annotations:compare", job.pk)
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
     file = tempfile.TemporaryFile("w+b", dir=settings.WORK_DIR)  # noqa: SIM115 - the response closes it
     left, right, samples = _tables(job, other, samples)
     with _opened(left, right, samples, settings.EXPLORER_EXPORT_SECONDS) as tables:
-        for line in questions.lines(tables, _which(given)):
+        which, wrong = which_of(form, filters, tables, is_turned=is_later(job, other))
+        if wrong:  # the page says what
+            return redirect(f"{reverse('annotations:compare', args=[job.pk])}?{request.GET.urlencode()}")
+        for line in questions.lines(tables, which):
             file.write(("\t".join(line) + "\n").encode())
     file.seek(0)
     name = storage.output_name(job.upload.file_name, ".compared.tsv")
     return FileResponse(file, as_attachment=True, filename=name, content_type="text/tab-separated-values")
 
 
-def _given(request: HttpRequest) -> dict[str, Any]:
-    form = CompareForm(request.GET)
-    form.is_valid()
-    return form.cleaned_data
-
-
 def _other(request: HttpRequest, given: dict[str, Any]) -> Job | None:
     """The other job, as much the user's own; None where none is named."""
     return access.owned_job(signed_in(request), given["with"]) if given.get("with") else None
-
-
-def _problem(job: Job, other: Job, samples: Samples) -> str:
-    """Why two jobs cannot be compared, "" where they can."""
-    if job == other and (samples.pair is None or samples.pair[0] == samples.pair[1]):
-        return "A result is no different from itself. Choose another one, or two of its samples."
-    if samples.unknown:
-        return f"There is no sample {samples.unknown[:60]} in the file. Choose the result again, then its sample."
-    if other.status != JobStatus.COMPLETED:
-        return f"{other.name} has no result to compare. Choose a job that is done."
-    if assembly_of(job) != assembly_of(other):
-        return (
-            f"This result is on {assembly_of(job)}, the other on {assembly_of(other)}, so their positions differ. "
-            "Run one of the files again with a reference of the same assembly."
-        )
-    return ""
 
 
 def _tables(job: Job, other: Job, samples: Samples) -> tuple[Tables, Tables, Samples]:
@@ -233,7 +174,8 @@ def _opened(left: Tables, right: Tables, samples: Samples, seconds: float) -> It
     """A cursor on both results and on where they differ. Raises files.PreparingError and what `database` raises."""
     made = files.comparison_of(left, right, samples.numbers)
     beside = {name: (made, name) for name in ("differences", "compared", "totals")}
-    with database.opened_files(left, seconds, beside=beside | {"other": (right.alleles, "alleles")}) as tables:
+    of_other = {"other": (right.alleles, "alleles"), OTHER_GENES: (right.alleles, "genes")}
+    with database.opened_files(left, seconds, beside=beside | of_other) as tables:
         yield tables
 
 

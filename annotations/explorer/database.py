@@ -45,10 +45,18 @@ _databases: dict[tuple[str, ...], Any] = {}
 class Cursor:
     """Asks questions of one result: `alleles`, `rows` and, where asked for, `genotypes`; see the package."""
 
-    def __init__(self, cursor: Any, tables: Tables, seconds: float) -> None:
+    def __init__(
+        self, cursor: Any, tables: Tables, seconds: float, beside: Beside | None = None, genes: str = "genes"
+    ) -> None:
         self._cursor = cursor
         self._seconds = seconds
+        self._genes = genes
         self.tables = tables
+        self.beside = beside or {}
+
+    def with_genes(self, view: str) -> Cursor:
+        """The same cursor, with the names of genes of another view beside."""
+        return Cursor(self._cursor, self.tables, self._seconds, self.beside, view)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The cursor, to fetch from. Raises TooSlowError."""
@@ -81,7 +89,8 @@ class Cursor:
         """The values of each column of genes that stand for one of the names, in any case, ids in any version."""
         upper = [name.upper() for name in names]
         wanted = [*upper, *(name.partition(".")[0] for name in upper)]
-        sql = "SELECT kind, list(DISTINCT value ORDER BY value) FROM genes WHERE list_contains(?, name) GROUP BY kind"
+        values = "kind, list(DISTINCT value ORDER BY value)"
+        sql = f"SELECT {values} FROM {self._genes} WHERE list_contains(?, name) GROUP BY kind"  # noqa: S608 - a view of ours
         found: dict[str, list[str]] = dict(self.execute(sql, [wanted]).fetchall())
         return found
 
@@ -123,7 +132,7 @@ def opened_files(
             cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
             for name, (path, table) in (views | dict(beside or {})).items():
                 cursor.execute(f'CREATE TEMP VIEW {name} AS FROM "{_attached(path)}".{table}')
-            yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS)
+            yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS, beside)
     finally:
         _turns.release()
 

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -217,11 +217,17 @@ def _in_order(name: str, counts: list[tuple[str, int]]) -> list[tuple[str, int]]
 
 def _remember(tables: Cursor, sql: str, where: Condition) -> list[dict[str, Any]]:
     key = (str(tables.tables.alleles), sql, where.parameters)
+    found: list[dict[str, Any]] = remembered(key, lambda: tables.all(sql, where.parameters))
+    return list(found)
+
+
+def remembered(key: tuple[Any, ...], ask: Callable[[], Any]) -> Any:
+    """The answer to a question that the key names, its files included; asked once."""
     with _guard:
         if key in _remembered:
             _remembered.move_to_end(key)
-            return list(_remembered[key])
-    found = tables.all(sql, where.parameters)
+            return _remembered[key]
+    found = ask()
     with _guard:
         _remembered[key] = found
         while len(_remembered) > _REMEMBERED:

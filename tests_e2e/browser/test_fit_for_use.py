@@ -126,6 +126,7 @@ def test_genotypes_of_a_trio_and_two_results_compared(
         "nobody": f"/jobs/{trio.pk}/explore/?sample=nobody&genotype=het",
         "choose": f"/jobs/{trio.pk}/compare/",
         "compared": f"/jobs/{trio.pk}/compare/?with={other.pk}",
+        "compared under filters": f"/jobs/{trio.pk}/compare/?with={other.pk}&impact=HIGH&gene=NOSUCH",
         "compared with itself": f"/jobs/{trio.pk}/compare/?with={trio.pk}",
     }
     wrong = look(Order(live_server.url, addresses, scheme, width, _cookies(browser)))

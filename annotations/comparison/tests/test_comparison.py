@@ -6,7 +6,6 @@ import duckdb
 import pytest
 from django.test import Client
 
-from accounts.tests.people import BACKEND
 from annotations import submission
 from annotations.comparison import questions
 from annotations.comparison.differences import IN_PART, Side, write_differences
@@ -36,13 +35,6 @@ AFTER = [
     allele("chr19", 500, "A", "G", MISSENSE),
     allele("chrM", 600, "C", "T", INTRON),
 ]
-
-
-@pytest.fixture
-def client(user) -> Client:
-    browser = Client()
-    browser.force_login(user, backend=BACKEND)
-    return browser
 
 
 @pytest.fixture
@@ -76,7 +68,6 @@ def test_what_only_one_result_has_and_what_is_said_differently_is_shown(client, 
         ("&kind=changed", ["chr1:100", "chr19:300"]),
         ("&kind=changed&column=clinvar_clnsig", ["chr1:100"]),
         ("&kind=changed&column=consequence", ["chr19:300"]),
-        ("&column=';DROP TABLE differences;--", []),
     ],
 )
 def test_each_kind_of_difference_can_be_looked_at_alone(rest, places, client, pair):
