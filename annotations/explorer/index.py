@@ -54,11 +54,11 @@ def write_alleles(rows: Path, target: Path, progress: Progress) -> None:
         connection.execute(_GENES)
 
 
-# Into genome order, and numbered anew.
+# Into genome order, and numbered anew; sorted once, and numbered as the rows come by.
 _SORT: Final = """
 CREATE TABLE ordered AS
-  SELECT row_number() OVER (ORDER BY contig_index, pos, allele_row) - 1 AS allele, * EXCLUDE (allele)
-  FROM alleles ORDER BY contig_index, pos, allele_row;
+  SELECT row_number() OVER () - 1 AS allele, * EXCLUDE (allele)
+  FROM (FROM alleles ORDER BY contig_index, pos, allele_row);
 DROP TABLE alleles;
 ALTER TABLE ordered RENAME TO alleles;
 """
