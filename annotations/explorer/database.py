@@ -120,38 +120,42 @@ def opened_files(
 ) -> Iterator[Cursor]:
     """A cursor on files below the folders that the settings name; `beside`: more views, of what is in other files.
 
-    Raises BusyError.
+    Raises BusyError, and files.PreparingError where one of them is gone or damaged.
     """
     views = {name: (tables.genotypes, name) for name in ("genotypes", "samples")} if genotypes else {}
+    views |= dict(beside or {})
+    others = {path for path, _ in views.values()} - {tables.alleles}
     if not _turns.acquire(timeout=WAIT_SECONDS):
         raise BusyError
     try:
-        with _database().cursor() as cursor:
+        with files.watched(tables, *others), _database().cursor() as cursor:
             # The paths are made by us of ids and digits; these statements take no parameters.
             cursor.execute(f'USE "{_attached(tables.alleles)}"')
             cursor.execute(f"CREATE TEMP VIEW rows AS FROM read_parquet('{tables.rows}')")
-            for name, (path, table) in (views | dict(beside or {})).items():
+            for name, (path, table) in views.items():
                 cursor.execute(f'CREATE TEMP VIEW {name} AS FROM "{_attached(path)}".{table}')
             yield Cursor(cursor, tables, seconds or settings.EXPLORER_QUERY_SECONDS, beside)
     finally:
         _turns.release()
 
 
-_attachments: list[Path] = []
+_attachments: dict[Path, int] = {}
+"""What the process's database has open, by its inode: a file that was made again is another."""
 
 
 def _attached(path: Path) -> str:
     """The name under which the process's database has a file; those that are deleted are let go."""
+    inode = path.stat().st_ino if path.exists() else 0
     with _guard:
-        for other in [*_attachments]:
-            is_over = len(_attachments) >= MAX_ATTACHED and other is _attachments[0] and other != path
-            if is_over or not other.exists():
+        for other, opened in [*_attachments.items()]:
+            is_over = len(_attachments) >= MAX_ATTACHED and other == next(iter(_attachments)) and other != path
+            is_gone = opened != inode if other == path else not other.exists()
+            if is_over or is_gone:
                 with suppress(duckdb.Error):  # somebody reads it: next time
                     _database().execute(f'DETACH DATABASE IF EXISTS "{other.stem}"')
-                    _attachments.remove(other)
+                    del _attachments[other]
         _database().execute(f"ATTACH IF NOT EXISTS '{path}' AS \"{path.stem}\" (READ_ONLY)")
-        if path not in _attachments:
-            _attachments.append(path)
+        _attachments.setdefault(path, inode)
     return path.stem
 
 

@@ -74,9 +74,14 @@ def _reason_of(error: Exception) -> Reason:
             return Reason.NO_GENOTYPES
         case OSError(errno=number) if number in _FULL:
             return Reason.NO_ROOM
-        case duckdb.Error() if any(words in str(error) for words in _SAYS_FULL):
+        case duckdb.Error() if says_full(error):
             return Reason.NO_ROOM
     return Reason.BROKEN
+
+
+def says_full(error: duckdb.Error) -> bool:
+    """The disk has no room: it has no class of its own."""
+    return any(words in str(error) for words in _SAYS_FULL)
 
 
 def note(target: Path, failure: Failure) -> None:

@@ -5,17 +5,14 @@
     <explorer folder>/<owner>.<job>.<attempt>.genotypes.duckdb  what each sample has of each, see `genotypes`
     <explorer folder>/<of one result>+<of another>.comparison.duckdb  see annotations.comparison.differences
 
-A file that is being written has another ending until it is whole; of one that cannot be made, a note says why
-(see `failing`). Which results may be looked at,
-the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
+A file that is being written has another ending until it is whole (see `making`); of one that cannot be made, a note
+says why (see `failing`); one that is damaged is thrown away and made again (see `damage`). Which results may be looked
+at, the database says; `tidy` deletes the files of all others, and the least used ones over the bound.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,52 +21,33 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import duckdb
 from django.conf import settings
 
 from annotations.areas import Area, ObjectChangedError, StorageAwayError, area, digest_of
-from annotations.explorer import failing
+from annotations.explorer import damage, failing, making
 from annotations.explorer.annotated import NotOfOneResultError, sample_names
-from annotations.explorer.failing import Failure, Reason
+from annotations.explorer.making import PART, have, jobs_in
 from annotations.genomics.errors import AnnotationError
 from annotations.models import Job, Output, OutputKind, Result, StorageState
-from gas import incidents, logs
+from gas import logs
 
 logger = logging.getLogger(__name__)
 
 AT_HAND = (StorageState.HOT, StorageState.ARCHIVING)
-WAIT_SECONDS = 1.5
 TIDY_SECONDS = 60
 ABANDONED_SECONDS = 24 * 3600  # a process that was killed left it
-_PART = ".part"
 _ROWS, _ALLELES, _GENOTYPES = ".rows.parquet", ".alleles.duckdb", ".genotypes.duckdb"
 _COMPARISON = ".comparison.duckdb"
-Make = Callable[[Path, Callable[[float], None]], None]
+
+# What asking for a file raises, whichever it is.
+NoGenotypesError = making.NoGenotypesError
+NotMadeError = making.NotMadeError
+PreparingError = making.PreparingError
 
 
 class NotAtHandError(Exception):
     """The result's table is archived, on its way back, deleted, or was never made."""
-
-
-class NoGenotypesError(Exception):
-    """The VCF has no samples, too many, or is not the table's."""
-
-
-class NotMadeError(Exception):
-    """The files cannot be made: see `failing`. `job_id`: of the result whose file it is."""
-
-    def __init__(self, target: Path, failure: Failure) -> None:
-        super().__init__(f"{target.name}: {failure.reason}")
-        self.job_id = _jobs_in(target)[0]
-        self.code = failure.code
-        self.sentence = failing.SENTENCES[failure.reason]
-
-
-class PreparingError(Exception):
-    """The files are being made: ask again in a moment."""
-
-    def __init__(self, percent: int) -> None:
-        super().__init__(f"{percent} %")
-        self.percent = percent
 
 
 @dataclass(frozen=True)
@@ -100,7 +78,7 @@ class _Stored:
 
     def copy(self, target: Path) -> None:
         """Fetch it; only the bytes that were recorded become the file."""
-        beside = target.with_suffix(f".{uuid4().hex}{_PART}")
+        beside = target.with_suffix(f".{uuid4().hex}{PART}")
         try:
             with self.area.open(self.key) as source, beside.open("wb") as copy:
                 self._compare(digest_of(source, copy))
@@ -155,7 +133,7 @@ def tables_of(result: Result, wait_seconds: float | None = None) -> Tables:
     """
     wanted = _wanted(result)
     _tidy_now_and_then()
-    _have(wanted.tables.alleles, wanted.make, wait_seconds, is_ready=lambda: _is_ready(wanted))
+    have(wanted.tables.alleles, wanted.make, wait_seconds, is_ready=lambda: _is_ready(wanted))
     return wanted.tables
 
 
@@ -170,10 +148,10 @@ def with_genotypes(result: Result, wait_seconds: float | None = None) -> Tables:
     def make(beside: Path, hear: Callable[[float], None]) -> None:
         from annotations.explorer.genotypes import write_genotypes  # Arrow and numba: only for who makes a file
 
-        with stored.blamed(), stored.area.open(stored.key) as stream:
+        with watched(tables), stored.blamed(), stored.area.open(stored.key) as stream:
             write_genotypes(stream, tables.alleles, beside, lambda read: hear(read / max(stored.size_bytes, 1)))
 
-    _have(tables.genotypes, make, wait_seconds)
+    have(tables.genotypes, make, wait_seconds)
     return tables
 
 
@@ -194,9 +172,11 @@ def comparison_of(left: Tables, right: Tables, samples: tuple[int, int] | None =
         if samples:
             pairs = zip((left, right), samples, strict=True)
             sides = [Side(tables.alleles, tables.genotypes, f"s{number}") for tables, number in pairs]
-        write_differences(sides[0], sides[1], beside, hear)
+        genotypes = [tables.genotypes for tables in (left, right) if samples]
+        with watched(left, *genotypes), watched(right):
+            write_differences(sides[0], sides[1], beside, hear)
 
-    _have(target, make)
+    have(target, make)
     return target
 
 
@@ -229,8 +209,9 @@ def prepare(result: Result) -> None:
 
 def try_again(job_id: UUID) -> None:
     """Forget that files of a result could not be made: the next who asks has them tried again."""
-    for path in folder().glob(f"*.{job_id}.*{failing.ENDING}"):
-        path.unlink(missing_ok=True)
+    for ending in (failing.ENDING, damage.ENDING):
+        for path in folder().glob(f"*.{job_id}.*{ending}"):
+            _delete(path)
 
 
 def _wanted(result: Result) -> _Wanted:
@@ -249,108 +230,46 @@ def _is_ready(wanted: _Wanted) -> bool:
     return wanted.tables.alleles.exists() and wanted.tables.rows.exists()
 
 
-# --- Making ------------------------------------------------------------------------------------
-def _have(
-    target: Path, make: Make, wait_seconds: float | None = None, is_ready: Callable[[], bool] | None = None
-) -> None:
-    """Have a file made, if it is not there, and wait for it.
+# --- Damage ------------------------------------------------------------------------------------
+@contextmanager
+def watched(tables: Tables, *others: Path) -> Iterator[None]:
+    """An error of the database that a damaged file explains: the file goes, to be made again.
 
-    Raises PreparingError where that takes longer, NotMadeError, NoGenotypesError.
+    Raises PreparingError then, as for a file that was never made.
     """
-    is_ready = is_ready or target.exists
-    if is_ready():
-        os.utime(target)
-        return
-    failure = failing.noted(target)
-    if failure is None:
-        maker = _makers.start(target, is_ready, make)
-        maker.thread.join(WAIT_SECONDS if wait_seconds is None else wait_seconds)
-        if is_ready():
-            return
-        failure = maker.failure
-        if failure is None:
-            raise PreparingError(int(100 * maker.share))
-        _makers.heard(target)
-    place = f"{target.name.rpartition('.')[0].rpartition('.')[2]} of job {_jobs_in(target)[0]}"
-    incidents.keep(failure.code, place, failure.error, failure.traceback)
-    if failure.reason == Reason.NO_GENOTYPES:
-        raise NoGenotypesError
-    raise NotMadeError(target, failure)
+    parts = {tables.alleles: (tables.alleles, tables.rows)} | {path: (path,) for path in others}
+    read = {part: _inode(part) for of_target in parts.values() for part in of_target}
+    try:
+        yield
+    except duckdb.Error as error:
+        # All that are damaged go at once, so that nobody waits for one after another.
+        lost = [path for path in parts if damage.is_suspected(error) and _is_lost(path, parts[path], read, error)]
+        if lost:
+            raise PreparingError(0) from error
+        raise
 
 
-class _Maker:
-    """One thread that makes one file; `failure` is why it could not."""
-
-    def __init__(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
-        self.share = 0.0
-        self.failure: Failure | None = None
-        self.thread = threading.Thread(
-            target=self._run, args=(target, is_ready, make), daemon=True, name="explorer-files"
-        )  # fmt: skip
-
-    def _run(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
-        lock = target.with_suffix(".lock")
-        try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _makers.turn, lock.open("w") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)  # another process may be at it: then it is done when we wake
-                if not is_ready():
-                    self.failure = failing.noted(target)  # or has just failed
-                    if self.failure is None:
-                        self._make(target, make)
-        except Exception as error:
-            self.failure = failing.failure_of(error)
-            with logs.bind(job=_jobs_in(target)[0]):
-                logger.exception("%s could not be made: incident %s.", target.name, self.failure.code)
-            failing.note(target, self.failure)
-        finally:
-            with suppress(OSError):
-                lock.unlink(missing_ok=True)
-
-    def _make(self, target: Path, make: Make) -> None:
-        began = time.monotonic()
-        beside = target.with_suffix(f".{uuid4().hex}{_PART}")
-        try:
-            make(beside, self._hear)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-        logger.info("Made %s in %.1f s.", target.name, time.monotonic() - began)
-
-    @property
-    def is_of_use(self) -> bool:
-        """It is at work, or failed and nobody has heard of it."""
-        return self.thread.is_alive() or self.failure is not None
-
-    def _hear(self, share: float) -> None:
-        self.share = share
+def _is_lost(target: Path, parts: tuple[Path, ...], read: dict[Path, int], error: duckdb.Error) -> bool:
+    """Whether a file that was read is there no more, or is damaged and thus thrown away now."""
+    with making.locked(target):
+        if any(_inode(part) != read[part] for part in parts):
+            return True  # somebody else was faster
+        if all(damage.is_whole(part) for part in parts):
+            return False
+        is_first = damage.throw_away(target, error)
+        for part in parts:
+            if part.parent == target.parent:  # a copy; the stored table itself is not ours to delete
+                part.unlink(missing_ok=True)
+    with logs.bind(job=jobs_in(target)[0]):
+        what = "it is made again" if is_first else "so was the one before, and nobody tries again for a while"
+        logger.error("%s was damaged: %s.", target.name, what, exc_info=error)
+    return True
 
 
-class _Makers:
-    """The makers of this process: one for a file, one at work at a time."""
-
-    def __init__(self) -> None:
-        self.turn = threading.Lock()
-        self._guard = threading.Lock()
-        self._by_file: dict[Path, _Maker] = {}
-
-    def start(self, target: Path, is_ready: Callable[[], bool], make: Make) -> _Maker:
-        """The maker of this file, started if there is none at work."""
-        with self._guard:
-            self._by_file = {path: maker for path, maker in self._by_file.items() if maker.is_of_use}
-            maker = self._by_file.get(target)
-            if maker is None:
-                maker = self._by_file[target] = _Maker(target, is_ready, make)
-                maker.thread.start()
-            return maker
-
-    def heard(self, target: Path) -> None:
-        """Somebody was told that the file could not be made; from now on the note says so."""
-        with self._guard:
-            self._by_file.pop(target, None)
-
-
-_makers = _Makers()
+def _inode(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_ino
+    return 0
 
 
 # --- Tidying -----------------------------------------------------------------------------------
@@ -365,29 +284,45 @@ def _tidy_now_and_then() -> None:
 
 
 def tidy() -> None:
-    """Delete the files of results that are gone or archived, then the least used over the bound."""
+    """Delete the files of results that are gone or archived, then the least used over the bound.
+
+    Raises nothing: whoever asked for a table has it all the same, and the next run tries again.
+    """
+    try:
+        for path in (*_unneeded(), *_abandoned()):
+            _delete(path)
+    except Exception:
+        logger.exception("The folder of the tables could not be tidied.")
+
+
+def _unneeded() -> Iterator[Path]:
     endings = (_ROWS, _ALLELES, _GENOTYPES, _COMPARISON)
-    paths = [path for ending in endings for path in folder().glob(f"*{ending}")]
+    paths = [path for ending in endings for path in folder().glob(f"*{ending}") if jobs_in(path)]
     by_job: dict[UUID, list[Path]] = {}
     for path in paths:
-        by_job.setdefault(_jobs_in(path)[0], []).append(path)
-    jobs = {job_id for path in paths for job_id in _jobs_in(path)}
+        by_job.setdefault(jobs_in(path)[0], []).append(path)
+    jobs = {job_id for path in paths for job_id in jobs_in(path)}
     kept = set(Job.objects.filter(pk__in=jobs, result__storage__in=AT_HAND).values_list("pk", flat=True))
     bound = settings.EXPLORER_CACHE_MB * 1_000_000
     used = 0
     for _, of_job in sorted(by_job.items(), key=lambda entry: -max(_used_at(path) for path in entry[1])):
         used += sum(_size(path) for path in of_job)
-        for path in of_job:
-            if used > bound or not kept.issuperset(_jobs_in(path)):
-                path.unlink(missing_ok=True)
-    for path in (*folder().glob(f"*{_PART}*"), *folder().glob(f"*{failing.ENDING}")):
-        if path.is_file() and time.time() - _used_at(path) > ABANDONED_SECONDS:
-            path.unlink(missing_ok=True)
+        yield from (path for path in of_job if used > bound or not kept.issuperset(jobs_in(path)))
 
 
-def _jobs_in(path: Path) -> list[UUID]:
-    """The jobs that a file is of: two of a comparison."""
-    return [UUID(part.split(".")[1]) for part in path.name.split("+")]
+def _abandoned() -> Iterator[Path]:
+    """What is half made, and notes, of which nobody has taken care for long."""
+    for kind in (PART, failing.ENDING, damage.ENDING):
+        for path in folder().glob(f"*{kind}*"):
+            if jobs_in(path) and path.is_file() and time.time() - _used_at(path) > ABANDONED_SECONDS:
+                yield path
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("%s could not be deleted: %s.", path.name, error.strerror)
 
 
 def forget(prefix: str) -> None:

@@ -12,7 +12,7 @@ from accounts.models import User
 from annotations import storage, transitions
 from annotations.areas import area
 from annotations.claims import Finished, StoredOutput
-from annotations.explorer import files
+from annotations.explorer import files, making
 from annotations.models import OutputKind, Result
 
 # Fixtures of the app, by the names under which pytest finds them.
@@ -47,5 +47,5 @@ def make_result(make_job) -> MakeResult:  # noqa: F811
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test tidies when it says so, and waits for its small tables on a busy machine too."""
-    monkeypatch.setattr(files, "WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(making, "WAIT_SECONDS", 60.0)
     monkeypatch.setattr(files, "TIDY_SECONDS", 1e9)

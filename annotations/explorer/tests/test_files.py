@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 import pytest
@@ -16,7 +17,7 @@ from django.test import Client
 from accounts.tests.people import BACKEND
 from annotations import erasure, submission
 from annotations.areas import area
-from annotations.explorer import database, failing, files
+from annotations.explorer import database, failing, files, making
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.models import Output, OutputKind, Result, StorageState
 from gas.models import Incident
@@ -178,7 +179,7 @@ def test_what_another_process_could_not_make_is_not_tried_again(client, broken):
     with target.with_suffix(".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # the other process is at it
         files.prepare(broken)
-        (maker,) = files._makers._by_file.values()
+        (maker,) = making.makers._by_file.values()
         theirs = failing.failure_of(OSError(errno.ENOSPC, "No space left on device"))
         failing.note(target, theirs)
     maker.thread.join(30)
@@ -207,7 +208,7 @@ def test_where_not_even_the_note_can_be_written_whoever_asks_hears_of_the_try_be
     settings.EXPLORER_DIR = tmp_path / "file" / "explorer"
     result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
     wanted = files._wanted(result)
-    maker = files._makers.start(wanted.tables.alleles, lambda: False, wanted.make)
+    maker = making.makers.start(wanted.tables.alleles, lambda: False, wanted.make)
     maker.thread.join(30)
     heard = maker.failure
     assert heard is not None
@@ -253,3 +254,33 @@ def test_what_was_not_used_for_longest_goes_when_the_folder_is_full(settings, us
     settings.EXPLORER_CACHE_MB = paths[1].stat().st_size / 1_000_000
     files.tidy()
     assert [path.exists() for path in paths] == [False, True]
+
+
+# --- Tidying ------------------------------------------------------------------------------------
+def test_what_is_not_ours_in_the_folder_is_left_alone(user, make_result):
+    files.tables_of(make_result(user, table([])))
+    stranger = f"{uuid4()}.{uuid4()}.1.alleles.duckdb"  # the form of ours: of a job that is gone
+    names = ["5000000.alleles.duckdb", "mine.rows.parquet", "notes.partial", "a+b.comparison.duckdb", "last.failed"]
+    for name in (*names, stranger):
+        (files.folder() / name).touch()
+        os.utime(files.folder() / name, (1, 1))
+    files.tidy()
+    left = {path.name for path in files.folder().iterdir()}
+    assert left >= set(names)
+    assert stranger not in left
+
+
+def test_what_cannot_be_tidied_is_logged_and_the_reader_has_the_table(
+    client, user, make_result, monkeypatch, settings, caplog
+):
+    monkeypatch.setattr(files, "TIDY_SECONDS", -1)
+    result = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
+    stuck, gone = (files.folder() / f"{uuid4()}.{uuid4()}.1.alleles.duckdb" for _ in range(2))
+    stuck.mkdir(parents=True)  # nobody can unlink a folder, not even root
+    gone.touch()
+    assert client.get(f"/jobs/{result.pk}/explore/").status_code == 200
+    assert f"{stuck.name} could not be deleted" in caplog.text
+    assert not gone.exists()
+    settings.EXPLORER_CACHE_MB = None  # and where tidying breaks for a reason that nobody thought of
+    assert client.get(f"/jobs/{result.pk}/explore/").status_code == 200
+    assert "could not be tidied" in caplog.text

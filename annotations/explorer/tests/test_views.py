@@ -89,7 +89,7 @@ def test_the_three_numbers_are_those_of_the_tables_behind_them(client, user, mak
 
 
 def test_the_numbers_wait_for_a_table_that_is_being_prepared(client, result, monkeypatch):
-    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
+    monkeypatch.setattr("annotations.explorer.making.WAIT_SECONDS", 0)
     monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
     assert 'hx-trigger="load delay:1s"' in _page(client, result, "headline")
 
@@ -141,7 +141,7 @@ def test_a_job_without_a_result_shows_its_own_page(client, user, make_job):
 
 
 def test_a_large_table_is_prepared_while_the_page_waits(client, result, monkeypatch):
-    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
+    monkeypatch.setattr("annotations.explorer.making.WAIT_SECONDS", 0)
     monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
     response = client.get(f"/jobs/{result.pk}/explore/?gene=RYR1")
     assert response.status_code == 202
@@ -152,7 +152,7 @@ def test_the_page_that_waited_for_a_table_is_loaded_anew_when_it_is_there(client
     address, waits = f"/jobs/{result.pk}/explore/?gene=RYR1", {"HX-Request": "true", "HX-Target": "preparing"}
     answer = client.get(address, headers=waits)
     assert (answer.headers["HX-Refresh"], answer.content) == ("true", b"")
-    monkeypatch.setattr("annotations.explorer.files.WAIT_SECONDS", 0)
+    monkeypatch.setattr("annotations.explorer.making.WAIT_SECONDS", 0)
     monkeypatch.setattr("annotations.explorer.files._is_ready", lambda wanted: False)
     assert "HX-Refresh" not in client.get(address, headers=waits).headers
 
