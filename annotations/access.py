@@ -84,6 +84,19 @@ def readable(view: View) -> View:
     return guarded
 
 
+def readable_beside(request: HttpRequest, job_id: UUID) -> tuple[Job, Share | None]:
+    """A second job beside that of a `readable` view, for who is signed in, and the share through which they read it.
+
+    Http404 for any other, and for one that is shared no more.
+    """
+    if isinstance(request.user, User) and (job := _with_result(request.user).filter(pk=job_id).first()):
+        return job, None
+    share = opened.share_for(request, job_id)
+    if share is None:
+        raise Http404
+    return share.job, share
+
+
 def share_of(request: HttpRequest) -> Share | None:
     """Through which share a `readable` view is read; None by the owner."""
     return getattr(request, "share", None)

@@ -156,6 +156,7 @@ READ = {
     "annotations:variant_star",
     "annotations:protein_file",
     "annotations:report",
+    "annotations:compare",  # not its file: this share gives none
     "annotations:genome",  # leads back to the job: this share gives no files
     "api:job",
     "api:delete",  # the same address: it can be read, not deleted

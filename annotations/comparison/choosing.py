@@ -8,6 +8,7 @@ from typing import Any, Final
 from accounts.models import User
 from annotations.explorer import files
 from annotations.models import Job, JobStatus
+from annotations.sharing import granting
 
 MAX_OFFERED: Final = 50
 LISTED_SAMPLES: Final = 100  # more names are typed
@@ -18,13 +19,34 @@ def assembly_of(job: Job) -> str:
     return str(job.result.summary.get("reference", {}).get("assembly", job.reference_name))
 
 
-def offered(user: User, job: Job) -> list[Job]:
-    """The newest other results that a result can be compared with, and itself where it has several samples."""
+@dataclass(frozen=True)
+class Offer:
+    """A result to compare with; `shared_by` is who shows it, "" for the user's own."""
+
+    job: Job
+    shared_by: str = ""
+
+
+def offered(user: User, job: Job) -> list[Offer]:
+    """The newest other results that a result can be compared with: the user's own, itself where it has several samples,
+    and what others share with the user by name."""
     mine = Job.objects.filter(owner=user, status=JobStatus.COMPLETED, result__storage__in=files.AT_HAND)
     found = mine.exclude(pk=job.pk).select_related("result").order_by("-submitted_at")[:MAX_OFFERED]
-    others = [other for other in found if assembly_of(other) == assembly_of(job)]
-    has_samples = len(files.samples_of(job.result)) > 1
-    return [*others, job] if has_samples else others
+    offers = [Offer(other) for other in found if assembly_of(other) == assembly_of(job)]
+    if len(files.samples_of(job.result)) > 1:
+        offers.append(Offer(job))
+    return [*offers, *_shared(user, job)]
+
+
+def _shared(user: User, job: Job) -> list[Offer]:
+    shares = granting.addressed_to(user).filter(job__result__storage__in=files.AT_HAND).exclude(job=job)
+    found = shares.select_related("job__result", "job__owner")[:MAX_OFFERED]
+    by_job = {share.job_id: share.job for share in found}
+    return [
+        Offer(other, granting.shown_name(other.owner))
+        for other in by_job.values()
+        if assembly_of(other) == assembly_of(job)
+    ]
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,8 @@ def problem_of(job: Job, other: Job, samples: Samples) -> str:
         return f"There is no sample {samples.unknown[:60]} in the file. Choose the result again, then its sample."
     if other.status != JobStatus.COMPLETED:
         return f"{other.name} has no result to compare. Choose a job that is done."
+    if job != other and other.result.storage not in files.AT_HAND:
+        return f"The variants of {other.name} are not at hand: they are in the archive, or on their way back."
     if assembly_of(job) != assembly_of(other):
         return (
             f"This result is on {assembly_of(job)}, the other on {assembly_of(other)}, so their positions differ. "

@@ -1,4 +1,4 @@
-"""The page that compares two results of a user, and its differences as a file."""
+"""The page that compares two results that a user may read, and its differences as a file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -33,6 +32,8 @@ from annotations.explorer.queries import FACET_VALUES
 from annotations.explorer.views import FACET_TITLES, Group, explained
 from annotations.genomics.consequence.terms import IMPACTS
 from annotations.models import Job
+from annotations.sharing.models import Share
+from gas import audit
 
 KIND_WORDS = {
     "left": "Only in this result",
@@ -44,18 +45,16 @@ KIND_WORDS = {
 
 @login_required
 @require_safe
-def compare(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
-    """Which alleles only one of two results has, and what is said differently of those that both have."""
-    job = access.owned_job(signed_in(request), job_id)
-    answer: HttpResponseBase = _compare(request, job)
-    return answer
-
-
+@access.readable
 @explained
-def _compare(request: HttpRequest, job: Job) -> HttpResponse:
+def compare(request: HttpRequest, job: Job) -> HttpResponse:
+    """Which alleles only one of two results has, and what is said differently of those that both have.
+
+    Each of them is the user's own or shared with them.
+    """
     form, filters = CompareForm(request.GET), SideFilters(request.GET)
     given = form.cleaned_data
-    other = _other(request, given)
+    other, share = _other(request, given)
     context: dict[str, Any] = {"job": job, "other": other, "offered": offered(signed_in(request), job)}
     if other is None:
         return render(request, "annotations/comparison/choose.html", context)
@@ -76,7 +75,6 @@ def _compare(request: HttpRequest, job: Job) -> HttpResponse:
             "has_frequencies": any(frequency_columns(tables.columns(view)) for view in ("alleles", "other")),
             "unique": _only_in_one(job, other, tables),
         }
-    address = Address(job, other, samples, request.GET)
     context |= {
         "counts": counts,
         "samples": samples,
@@ -84,6 +82,22 @@ def _compare(request: HttpRequest, job: Job) -> HttpResponse:
         "wrong": wrong,
         "releases": (release_of(job), release_of(other)),
         "is_turned": is_turned and job != other,
+        "is_chosen": which.is_chosen,
+        "is_narrowed": which.sides is not None,
+        "other_share": share,
+        "files_given": _are_files_given(request, share),
+        "address": Address(job, other, samples, request.GET),
+        "lines": [_line(row, names) for row in found],
+        "following": following,
+        "is_behind": after is not None,
+        **_chips(counts, which, samples),
+    }
+    return render(request, "annotations/comparison/compare.html", context, status=422 if wrong else 200)
+
+
+def _chips(counts: questions.Counts, which: Which, samples: Samples) -> dict[str, Any]:
+    """Everything that can be chosen among the differences, with its number and whether it is."""
+    return {
         "kinds": [
             (key, words, counts.kinds[key], key == which.kind)
             for key, words in KIND_WORDS.items()
@@ -96,14 +110,7 @@ def _compare(request: HttpRequest, job: Job) -> HttpResponse:
         ],
         "columns": [(name, columns.title(name), number, name == which.column) for name, number in counts.columns],
         "calls": [(f"{a}-{b}", CALLS[a], CALLS[b], number, (a, b) == which.calls) for a, b, number in counts.calls],
-        "is_chosen": which.is_chosen,
-        "is_narrowed": which.sides is not None,
-        "address": address,
-        "lines": [_line(row, names) for row in found],
-        "following": following,
-        "is_behind": after is not None,
     }
-    return render(request, "annotations/comparison/compare.html", context, status=422 if wrong else 200)
 
 
 def _groups(filters: SideFilters, words: list[str]) -> list[Group]:
@@ -126,18 +133,15 @@ def _groups(filters: SideFilters, words: list[str]) -> list[Group]:
 
 @login_required
 @require_safe
-def compare_file(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
-    """The differences as TSV."""
-    job = access.owned_job(signed_in(request), job_id)
-    answer: HttpResponseBase = _compare_file(request, job)
-    return answer
-
-
+@access.readable
 @explained
-def _compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
+def compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
+    """The differences as TSV. It says what the files of both results say: Http404 where a share gives no files."""
     form, filters = CompareForm(request.GET), SideFilters(request.GET)
     given = form.cleaned_data
-    other = _other(request, given)
+    other, share = _other(request, given)
+    if not _are_files_given(request, share):
+        raise Http404
     if other is None or problem_of(job, other, samples := Samples.of(job, other, given)):
         return redirect("annotations:compare", job.pk)
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
@@ -150,13 +154,21 @@ def _compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
         for line in questions.lines(tables, which):
             file.write(("\t".join(line) + "\n").encode())
     file.seek(0)
+    for one, through in ((job, access.share_of(request)), (other, share)):
+        if through is not None:
+            audit.record("download comparison", signed_in(request), f"job:{one.pk}", share=str(through.pk))
     name = storage.output_name(job.upload.file_name, ".compared.tsv")
     return FileResponse(file, as_attachment=True, filename=name, content_type="text/tab-separated-values")
 
 
-def _other(request: HttpRequest, given: dict[str, Any]) -> Job | None:
-    """The other job, as much the user's own; None where none is named."""
-    return access.owned_job(signed_in(request), given["with"]) if given.get("with") else None
+def _other(request: HttpRequest, given: dict[str, Any]) -> tuple[Job | None, Share | None]:
+    """The other job, and the share through which it is read if it is not the user's own; None where none is named."""
+    return access.readable_beside(request, given["with"]) if given.get("with") else (None, None)
+
+
+def _are_files_given(request: HttpRequest, other: Share | None) -> bool:
+    """Whoever shares one of the results lets its readers have the files."""
+    return access.may_take_files(request) and (other is None or other.allows_downloads)
 
 
 def _tables(job: Job, other: Job, samples: Samples) -> tuple[Tables, Tables, Samples]:
