@@ -36,7 +36,7 @@ class Allowance:
 
 
 def allowance_of(user: User) -> Allowance:
-    """Count what the user has now; five small queries."""
+    """Count what the user has now; six small queries."""
     return Allowance(
         limits=plans.limits(user),
         open_jobs=submission.open_jobs(user),

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 from uuid import uuid4
 
-from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 
 AreaName = Literal["inputs", "results", "archive"]
@@ -300,8 +299,3 @@ def free_percent(folder: Path) -> float:
     """How much of the disk under a folder is free, in percent."""
     usage = shutil.disk_usage(folder)
     return 100.0 * usage.free / usage.total
-
-
-def passes_through_server() -> bool:
-    """Uploads and downloads go through the web server, because storage is a folder."""
-    return bool(settings.STORAGE == "file")

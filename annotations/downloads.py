@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 
 from accounts.models import User
 from annotations import storage
-from annotations.models import Job, Output, OutputKind, StorageState, UploadStatus
+from annotations.models import Job, Output, OutputKind, OwnSource, StorageState, Upload, UploadStatus
 from annotations.sharing.models import Share
 from gas import audit
 
@@ -54,10 +54,19 @@ def send_output(reader: User | None, job: Job, kind: str, share: Share | None = 
 
 def send_input(user: User, job: Job) -> HttpResponseBase:
     """The file as it was uploaded. Raises Http404 where it is gone."""
-    upload = job.upload
-    if upload.status != UploadStatus.CONSUMED:
+    if job.upload.status != UploadStatus.CONSUMED:
         raise Http404
     audit.record("download input", user, f"job:{job.pk}")
+    return _send_upload(job.upload)
+
+
+def send_source(user: User, source: OwnSource) -> HttpResponseBase:
+    """The file of a source of the user's own, as it was uploaded."""
+    audit.record("download source", user, f"source:{source.pk}")
+    return _send_upload(source.upload)
+
+
+def _send_upload(upload: Upload) -> HttpResponseBase:
     address = storage.input_url(upload)
     if address is not None:
         return redirect(address)

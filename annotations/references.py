@@ -64,7 +64,7 @@ def newer_than(name: str, digest: str, summary: Mapping[str, Any]) -> str:
         if source.version and before.get(source.title) != source.version
     ]
     added = f", with {', '.join(changed)}" if changed else ""
-    return f"The reference {name} was built anew on {now.built_at:%d %B %Y}{added}."
+    return f"The reference {name} was built anew on {now.built_at:%-d %B %Y}{added}."
 
 
 def _read(folder: Path) -> InstalledReference | None:

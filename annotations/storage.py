@@ -12,7 +12,7 @@ needed follows from its key and the rows: see `orphans`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from uuid import UUID
 
 from annotations.areas import PART, AreaName, Check, Stored, area, digest_of
 from annotations.claims import Claim, StoredOutput
-from annotations.models import Export, Job, JobStatus, Output, OutputKind, Result, Upload, UploadStatus
+from annotations.models import Export, Job, JobStatus, Output, OutputKind, Upload, UploadStatus
 
 _INPUT_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".gz")
 
@@ -175,9 +175,3 @@ def _attempt_of(key: str) -> tuple[UUID, int] | None:
         return UUID(job_id), int(attempt)
     except ValueError:
         return None
-
-
-def missing_objects(results: Iterable[Result]) -> list[Output]:
-    """Outputs of hot results whose object is not there."""
-    hot = area("results")
-    return [output for result in results for output in result.outputs.all() if hot.size(output.storage_key) is None]

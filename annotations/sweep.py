@@ -16,6 +16,7 @@ from annotations.areas import AreaName, StorageAwayError, area
 from annotations.explorer import exports, files
 from annotations.models import COUNTED_FOR, DeletedJob, Job, JobStatus, OrphanScan, Upload, UploadStatus
 from annotations.notices import telling
+from annotations.own_sources import folders
 from annotations.sharing import granting
 from annotations.webhooks import deliveries
 from gas import doorbell, queues
@@ -46,6 +47,7 @@ def run() -> None:
         telling.forget_old()
         deliveries.forget_old()
         files.tidy()
+        folders.clear_leftovers()
         try:
             delete_expired_uploads(mine)
             exports.sweep()

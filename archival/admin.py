@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -74,6 +75,8 @@ class StoredResultAdmin(OwnedAdmin):
 
     def costs_page(self, request: HttpRequest) -> TemplateResponse:
         """Bytes, requests and dollars: in all, and of the owners with most in the archive."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         month = database_now().date().replace(day=1)
         owners = [(owner, costs.of_month(month, [owner.pk])) for owner in costs.largest_owners(OWNERS_SHOWN)]
         context = {

@@ -39,7 +39,7 @@ def tell_going_cold(message: OutboxMessage) -> None:
     if not count:
         return
     context = {"day": day, "count": count, "results": results[:LISTED], "left_out": max(0, count - LISTED)}
-    subject = f"{count} result{'s' if count > 1 else ''} will be archived on {day:%d %B}"
+    subject = f"{count:,} result{'s' if count > 1 else ''} will be archived on {day:%-d %B}"
     _send(user, message, subject, "going_cold", context)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from time import monotonic
 
 from django.db.models import Count, Sum
-from django.template.defaultfilters import filesizeformat
 
+from accounts.templatetags.amounts import in_bytes
 from annotations.models import COLD_KINDS, Output, Result, StorageState
 from gas import registry
 from gas.registry import OverviewTable
@@ -34,8 +34,8 @@ def _measure() -> list[tuple[str, ...]]:
         (
             str(state.label),
             f"{counted[state]:,}",
-            filesizeformat(large.get(state, 0)),
-            filesizeformat(small.get(state, 0)),
+            in_bytes(large.get(state, 0)),
+            in_bytes(small.get(state, 0)),
         )
         for state in StorageState
         if counted.get(state)

@@ -14,6 +14,7 @@ import gzip
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -31,11 +32,13 @@ from annotations.claims import Claim, Finished
 from annotations.models import Job, JobStatus, OutputKind, Upload
 from annotations.storage import OutputFile
 from archival.models import VaultImport
+from gas.clock import from_now
 from gas.models import OutboxMessage, OutboxStatus
 
 REFERENCE_NAME = "imported"
 COLUMNS = ("archive_id", "owner", "file_name", "tree_hash")
 CHUNK = 1 << 20
+STORING_TIME = timedelta(hours=24)  # of an import that was killed the sweep deletes what it had stored
 
 
 class ManifestError(Exception):
@@ -143,6 +146,7 @@ def _store(row: VaultImport, file: Path) -> None:
         storage_key=storage.input_key(row.owner_id, upload_id),
         file_name=row.file_name,
         max_bytes=file.stat().st_size,
+        expires_at=from_now(STORING_TIME),
     )
     stored = area("inputs").store(file, upload.storage_key, _go_on)
     claim = _open(row, upload, stored.size_bytes, stored.etag)

@@ -406,7 +406,7 @@ if STORAGE == "s3" and not S3_BUCKET:
 
 
 def _storage(folder: str) -> dict[str, Any]:
-    """One of the three areas: the same names in the bucket as on disk."""
+    """One of the areas: the same names in the bucket as on disk."""
     if STORAGE == "file":
         options: dict[str, Any] = {"location": VAR_DIR / "storage" / folder}
         return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 
 from annotations import child, failures, storage
 from annotations.areas import ObjectChangedError
 from annotations.claims import Progress
 from annotations.models import OwnSource, OwnSourceStatus
-from annotations.own_sources import keeping
+from annotations.own_sources import folders, keeping
 from gas import registry
 from gas.models import OutboxMessage
 
@@ -33,7 +32,7 @@ def check_source(message: OutboxMessage) -> None:
     source = waiting.select_related("upload").first()
     if source is None:
         return
-    with TemporaryDirectory(prefix="gas-source-") as folder:
+    with folders.made() as folder:
         status, detail = _check(source, child.Workspace(Path(folder)))
     keeping.settle(source.pk, status, detail)
 

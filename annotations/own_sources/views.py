@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import plans
 from accounts.access import confirmed_required, signed_in
-from annotations import access, storage
+from annotations import access, downloads
 from annotations.models import OwnSource, OwnSourceStatus
 from annotations.own_sources import keeping
 from annotations.own_sources.forms import SourceForm
@@ -63,13 +63,5 @@ def source_delete(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @require_safe
 def source_file(request: HttpRequest, source_id: UUID) -> HttpResponseBase:
     """The file as it was uploaded."""
-    upload = access.owned_source(signed_in(request), source_id).upload
-    address = storage.input_url(upload)
-    if address is not None:
-        return redirect(address)
-    return FileResponse(
-        storage.open_input(upload),
-        as_attachment=True,
-        filename=upload.file_name,
-        content_type="application/octet-stream",
-    )
+    user = signed_in(request)
+    return downloads.send_source(user, access.owned_source(user, source_id))

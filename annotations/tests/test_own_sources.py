@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import time
 from uuid import uuid4
 
 import pytest
@@ -9,14 +12,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import PlanCode, User
-from annotations import erasure, execution, exports, invariants, storage, submission
+from annotations import erasure, execution, exports, invariants, storage, submission, sweep
 from annotations.areas import StorageAwayError, area
 from annotations.models import Job, JobStatus, OutputKind, OwnSource, OwnSourceStatus, Upload, UploadStatus
-from annotations.own_sources import checking, keeping
+from annotations.own_sources import checking, folders, keeping
 from annotations.tests.conftest import put_upload
 from annotations.tests.test_views import bytes_of
 from gas import outbox, registry
-from gas.models import OutboxMessage
+from gas.models import AuditEntry, OutboxMessage
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
@@ -80,12 +83,15 @@ def test_a_job_quotes_the_sources_of_its_owner_and_says_so(premium):
     assert job.status == JobStatus.COMPLETED, job.failure_detail
     told = {source["key"]: source["alleles"] for source in job.result.summary["sources"]}
     assert told == {"LAB": 1, "CLASSES": 1}
-    with storage.open_output(job.result.outputs.get(kind=OutputKind.TSV)) as stream:
-        heading, row = (line.decode().rstrip("\n").split("\t") for line in list(stream)[:2])
+    with storage.open_output(job.result.outputs.get(kind=OutputKind.TSV)) as stream, gzip.open(stream, "rt") as text:
+        heading, row = (line.rstrip("\n").split("\t") for line in list(text)[:2])
     assert (row[heading.index("lab")], row[heading.index("classes_class")]) == ("leader%20end", "5")
     browser = Client()
     browser.force_login(premium)
     assert "LAB, a source of the user" in browser.get(f"/jobs/{job.pk}/").content.decode()
+    variant = browser.get(f"/jobs/{job.pk}/variants/0/").content.decode()
+    for value in ("leader%20end", "v7", "5"):
+        assert f"<dd>{value}</dd>" in variant
     assert violations() == []
 
 
@@ -108,6 +114,18 @@ def test_a_check_that_takes_too_long_is_ended_and_said(premium, monkeypatch):
     monkeypatch.setattr(checking, "CHECK_SECONDS", 0.0)
     source = checked(add(premium))
     assert (source.status, source.detail) == (OwnSourceStatus.REFUSED, {"sentence": checking.TOO_MUCH})
+
+
+def test_what_a_killed_check_left_on_the_disk_is_deleted_by_the_sweep(settings):
+    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
+    left, busy = (settings.WORK_DIR / f"{folders.PREFIX}{name}" for name in ("left", "busy"))
+    for folder in (left, busy):
+        folder.mkdir()
+        (folder / "input").write_bytes(LAB)
+    long_ago = time.time() - folders.LEFTOVER_SECONDS - 60
+    os.utime(left, (long_ago, long_ago))
+    sweep.run()
+    assert (left.exists(), busy.exists()) == (False, True)
 
 
 def test_a_check_waits_while_storage_is_away(premium, monkeypatch):
@@ -185,6 +203,7 @@ def test_the_page_adds_lists_and_deletes_and_is_ones_own(premium):
     page = browser.get("/sources/").content.decode()
     assert "1 region" in page
     assert bytes_of(browser.get(f"/sources/{source.pk}/file")) == BED
+    assert AuditEntry.objects.filter(action="download source", target=f"source:{source.pk}").count() == 1
     assert "LAB (patient.vcf)" in browser.get(f"/uploads/{put_upload(premium).pk}/").content.decode()
     assert browser.post(f"/sources/{source.pk}/delete").status_code == 302
     assert not OwnSource.objects.exists()

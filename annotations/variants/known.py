@@ -44,11 +44,18 @@ class SourceFacts:
     silence: str
 
 
-def facts_of(allele: Mapping[str, Any], described: Iterable[Mapping[str, Any]]) -> list[SourceFacts]:
-    """By source, in the reference's order. described: `sources` of the manifest the result was made with."""
+def facts_of(
+    allele: Mapping[str, Any], described: Iterable[Mapping[str, Any]], quoted: Iterable[Mapping[str, Any]]
+) -> list[SourceFacts]:
+    """By source that the result quotes: a job may leave some of its reference's out, and bring its owner's along.
+
+    described: `sources` of the manifest the result was made with. quoted: `sources` of its summary.
+    """
+    declarations = {source["key"]: source["declaration"] for source in described}
+    owned = {field["key"].lower() for declaration in declarations.values() for field in declaration["fields"]}
     found = []
-    for source in described:
-        declaration = source["declaration"]
+    for source in quoted:
+        declaration = declarations.get(source["key"]) or _own(source["key"], allele, owned)
         facts = [
             Fact(field["key"], field.get("description", ""), _words(allele[field["key"].lower()]))
             for field in declaration["fields"]
@@ -57,8 +64,14 @@ def facts_of(allele: Mapping[str, Any], described: Iterable[Mapping[str, Any]]) 
         how, home = _HOW.get(declaration["kind"], ""), declaration.get("home", "")
         state = str(allele.get(declaration.get("status", "").lower()))
         silence = "" if facts else _STATES.get(state, _SILENT)
-        found.append(SourceFacts(declaration["title"], source["version"], home, how, facts, silence))
+        found.append(SourceFacts(source["title"], source["version"], home, how, facts, silence))
     return found
+
+
+def _own(key: str, allele: Mapping[str, Any], taken: Collection[str]) -> Mapping[str, Any]:
+    """What is known of a user's own source: its columns, by the name that they begin with."""
+    names = [name for name in allele if name not in taken and (name + "_").startswith(f"{key.lower()}_")]
+    return {"kind": "", "fields": [{"key": name.upper()} for name in names]}
 
 
 def undescribed_facts(allele: Mapping[str, Any]) -> list[Fact]:

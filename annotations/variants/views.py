@@ -146,13 +146,14 @@ def _protein(job: Job, outline: Outline, found: Variant, hits: list[Hit]) -> dic
 
 def _known(job: Job, found: Variant) -> dict[str, Any]:
     """What the sources say, as the manifest of the reference describes them if it is still the one that was used."""
-    keys = [source["key"] for source in job.result.summary.get("sources", [])]
-    context: dict[str, Any] = {"not_looked_up": not_looked_up(keys, _assembly_of(job))}
+    quoted = job.result.summary.get("sources", [])
+    keys = [source["key"] for source in quoted]
+    context: dict[str, Any] = {"quoted": keys, "not_looked_up": not_looked_up(keys, _assembly_of(job))}
     reference = references.find(job.reference_name)
     if reference is None or reference.digest != job.reference_digest:
         return context | {"sources": [], "loose_facts": undescribed_facts(found.allele)}
     described = manifest.read(settings.REFERENCES_DIR / reference.name).get("sources", [])
-    return context | {"sources": facts_of(found.allele, described), "loose_facts": []}
+    return context | {"sources": facts_of(found.allele, described, quoted), "loose_facts": []}
 
 
 def _assembly_of(job: Job) -> str:

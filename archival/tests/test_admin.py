@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -10,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.tests.people import sign_in_staff
 from annotations.models import OutputKind, StorageState
-from archival import costs, ledger, sweep
+from archival import costs, ledger, overview, sweep
 from archival.models import ColdCopy, Operation
 from archival.tests.conftest import CONTENTS, go_cold, state
 from gas.clock import database_now
@@ -64,12 +65,26 @@ def test_nobody_but_the_staff_sees_costs(client, user):
     assert client.get(reverse("admin:archival_costs")).status_code == 302
 
 
+def test_staff_without_the_right_to_see_results_see_no_costs(client, make_user, result):
+    clerk = make_user(is_staff=True)
+    sign_in_staff(client, clerk)
+    assert client.get(reverse("admin:archival_costs")).status_code == 403
+    clerk.user_permissions.add(Permission.objects.get(codename="view_storedresult"))
+    assert client.get(reverse("admin:archival_costs")).status_code == 200
+
+
 def test_the_costs_page_shows_bytes_requests_and_fees_by_user_and_in_all(client, staff, user, result):
     go_cold(result)
     text = client.get(reverse("admin:archival_costs")).content.decode()
     assert user.email in text
     assert "Copies to the cold store" in text
     assert "GLACIER bills at least 90 days" in text
+
+
+def test_the_start_page_counts_bytes_as_plans_do(result):
+    result.outputs.filter(kind=OutputKind.VCF).update(size_bytes=5_000_000)
+    ((_, number, large, _),) = overview._measure()
+    assert (number, large.split("\N{NO-BREAK SPACE}")) == ("1", ["5", "MB"])
 
 
 def test_bytes_are_counted_where_they_lie(user, make_user, make_result):

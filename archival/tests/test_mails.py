@@ -50,6 +50,12 @@ def test_one_mail_the_day_before_for_all_jobs_of_that_day(user, make_user, make_
     assert mail.outbox[0].body.count("patient.vcf") == 3
 
 
+def test_a_day_is_written_as_people_write_it(user, result):
+    Result.objects.filter(pk=result.pk).update(archive_due_at=datetime(2031, 12, 5, 12, tzinfo=UTC))
+    send(OutboxMessage(kind=notices.GOING_COLD, payload={"user": str(user.pk), "day": "2031-12-05"}))
+    assert mail.outbox[0].subject == "1 result will be archived on 5 December"
+
+
 def test_a_day_is_looked_through_once(user, result, django_assert_num_queries):
     notices.promise_for_tomorrow()
     due_tomorrow(result)

@@ -9,14 +9,16 @@ from pathlib import Path
 import boto3
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.urls import reverse
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.glacier.models import glacier_backends
 
 from accounts.models import User
-from annotations.areas import StorageAwayError
-from annotations.models import Job, JobStatus, Result
+from annotations import sweep
+from annotations.areas import StorageAwayError, area
+from annotations.models import Job, JobStatus, Result, Upload
 from annotations.transitions import JOB_ENDED
 from archival import vaults
 from archival.models import VaultImport
@@ -117,6 +119,25 @@ def test_an_import_that_broke_off_while_storing_is_done_again_without_a_second_j
     assert Job.objects.get().status == JobStatus.RUNNING
     assert run(manifest) == "1 imported"
     assert Job.objects.get().status == JobStatus.COMPLETED
+
+
+def test_what_an_import_had_stored_when_it_was_killed_is_deleted_after_a_day(manifest, monkeypatch):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*args):
+        raise KilledError
+
+    run(manifest)
+    let_hours_pass()
+    monkeypatch.setattr(vaults, "_open", killed)
+    with pytest.raises(KilledError):
+        run(manifest)
+    assert area("inputs").keys("", 10) == [Upload.objects.get().storage_key]
+    Upload.objects.update(expires_at=F("expires_at") - timedelta(hours=25))
+    sweep.run()
+    assert not Upload.objects.exists()
+    assert area("inputs").keys("", 10) == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from annotations.genomics.vcf.records import Int64s, Records
 
 _SHIFT: Final = 14
 _DEPTH: Final = 6
-_TBI_DEPTH: Final = 5
 TBI_LIMIT: Final = 1 << 29
 _CONF: Final = struct.pack("<6i", 2, 1, 2, 0, ord("#"), 0)  # VCF: CHROM is column 1, POS 2
 Offsets = npt.NDArray[np.uint64]

@@ -31,7 +31,6 @@ _DEL, _DUP, _INV, _INS = int(Kind.DEL), int(Kind.DUP), int(Kind.INV), int(Kind.I
 _CNV, _BND, _STAR = int(Kind.CNV), int(Kind.BND), int(Kind.STAR)
 _NON_REF, _OTHER, _SEQUENCE = int(Kind.NON_REF), int(Kind.OTHER), int(Kind.SEQUENCE)
 _INVALID: Final = 100
-_TOO_LONG: Final = 101
 _NO_EXTENT: Final = 102
 _MISSING: Final = 103
 

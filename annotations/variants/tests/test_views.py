@@ -54,7 +54,7 @@ def test_what_was_not_looked_up_is_said(browser: Client, virus_job: Job):
     assert "ClinVar, " not in page  # it knows nothing of viruses
     Result.objects.filter(job=virus_job).update(summary={"reference": {"assembly": "GRCh38"}})
     page = browser.get(f"/jobs/{virus_job.pk}/variants/1/").content.decode()
-    assert "ClinVar, gnomAD&#x27;s frequencies, dbSNP: this result's reference does not have them" in page
+    assert "ClinVar, gnomAD&#x27;s frequencies, dbSNP: this result does not quote them" in page
 
 
 def test_there_are_no_more_variants_than_the_result_has(browser: Client, virus_job: Job):
