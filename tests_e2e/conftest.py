@@ -96,9 +96,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """What deployments of the local profile are copied from."""
     # With several processes each has a folder of its own below a common one.
     own = tmp_path_factory.getbasetemp()
-    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    references = deployments.build_reference(common)
-    return deployments.local_template(own / "template", references)
+    return deployments.prepared(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

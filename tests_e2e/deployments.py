@@ -1,7 +1,7 @@
 """Deployments to hurt: `local` (SQLite, files) and `emulated` (PostgreSQL, SQS, S3, SMTP).
 
-What takes long is made once: the reference for the whole run, the migrated
-database and the static files for each process of the test run.
+What takes long is made once: the reference, the migrated SQLite database and the static files for the
+whole run, the migrated PostgreSQL database for each process of the test run.
 """
 
 from __future__ import annotations
@@ -48,19 +48,14 @@ class Doors:
     sqs_url: str | None = None
 
 
-def build_reference(shared: Path) -> Path:
-    """Build the demo reference once for all processes of the test run; return GAS_REFERENCES_DIR."""
-    references = shared / "references"
+def prepared(shared: Path) -> Templates:
+    """A state folder of the local profile, prepared once for all processes of the test run, beside the references."""
+    references, folder = shared / "references", shared / "template"
     with (shared / "references.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # The reference comes last: where it is, the rest is.
         if not (references / "demo" / "manifest.json").exists():
-            Deployment(shared / "builder", _settings(references, LOCAL)).prepare()
-    return references
-
-
-def local_template(folder: Path, references: Path) -> Templates:
-    """Prepare a state folder of the local profile."""
-    Deployment(folder, _settings(references, LOCAL)).prepare()
+            Deployment(folder, _settings(references, LOCAL)).prepare()
     return Templates(folder, references)
 
 

@@ -17,13 +17,13 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
-def wait_until(holds: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
+def wait_until(holds: Callable[[], Any], what: str, timeout: float = 30.0, every: float = POLL_SECONDS) -> Any:
     """Ask again and again until the answer is true; return it. Raises TimeoutError."""
     ends = time.monotonic() + timeout
     while not (answer := holds()):
         if time.monotonic() > ends:
             raise TimeoutError(f"{what}: not within {timeout:g} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return answer
 
 

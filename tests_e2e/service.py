@@ -28,6 +28,7 @@ import requests
 
 from tests_e2e.emulators.loopback import PROJECT
 from tests_e2e.processes import READY_SECONDS, Running, has_data_limit, processes_with, wait_until
+from tests_e2e.ready_python import ReadyPython
 
 # Scaled down from 30, 60, 15 and 20 seconds; the mechanism is the same.
 QUICK_CLOCKS = {
@@ -43,6 +44,10 @@ import json, django
 django.setup()
 from gas.management.commands import run
 print(json.dumps({program.name: list(program.command) for program in run.programs()}))
+"""
+CHECK_INVARIANTS = """
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "check_invariants", "--deep"])
 """
 PREPARE = """
 import django
@@ -65,6 +70,7 @@ class Deployment:
     running: list[Running] = field(default_factory=list)
     _commands: dict[tuple[tuple[str, str], ...], dict[str, list[str]]] = field(default_factory=dict)
     _started: int = 0
+    _python_here: ReadyPython | None = None
 
     @property
     def url(self) -> str:
@@ -109,7 +115,8 @@ class Deployment:
         """The programs' commands; asked anew only for what is an option there: numbers of slots and threads."""
         asked = tuple(sorted(item for item in environment.items() if item[0].endswith(("_SLOTS", "_THREADS"))))
         if asked not in self._commands:
-            self._commands[asked] = json.loads(self._python("-c", LIST_PROGRAMS, **dict(asked)))
+            listed = self._python("-c", LIST_PROGRAMS, **dict(asked)) if asked else self.run_code(LIST_PROGRAMS)
+            self._commands[asked] = json.loads(listed)
         return self._commands[asked]
 
     def _wait_ready(self, program: Running) -> None:
@@ -179,6 +186,7 @@ class Deployment:
         for program in self.running:
             program.kill()
         self.running.clear()
+        self._end_python()
         for pid in self.annotators():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -193,13 +201,29 @@ class Deployment:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done
 
+    def attempt_code(self, code: str, fault: str = "") -> subprocess.CompletedProcess[str]:
+        """Run Python with Django set up, in a process of its own that dies at the fault point."""
+        environment = self._environment()
+        if self._python_here is None or self._python_here.environment != environment:
+            self._end_python()
+            self._python_here = ReadyPython(environment)
+        return self._python_here.run(code, fault)
+
+    def _end_python(self) -> None:
+        if self._python_here is not None:
+            self._python_here.end()
+            self._python_here = None
+
     def run_code(self, code: str) -> str:
         """Run Python with Django set up; return what it printed."""
-        return self._python("-c", f"import django\ndjango.setup()\n{code}")
+        done = self.attempt_code(code)
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        return done.stdout
 
     def check_invariants(self) -> None:
         """Assert that every invariant holds, checksums included."""
-        done = self.manage("check_invariants", "--deep", check=False)
+        done = self.attempt_code(CHECK_INVARIANTS)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from tests_e2e.service import Deployment
 
 PASSWORD = "correct horse battery staple"
 TIMEOUT = 30
+PAGE_SECONDS = 0.3
 
 # Accounts in one go, all with one password: hashing it fifty times would be a test of Argon2.
 MAKE_USERS = """
@@ -27,6 +31,28 @@ password = make_password({password!r})
 for email in {emails!r}:
     user = User.objects.create(email=email, name="Test", password=password, email_confirmed_at=now)
     Consent.objects.create(user=user, terms_version=settings.TERMS_VERSION, agreed_at=now)
+"""
+
+# The cookies of users who have signed in.
+SIGN_IN = """
+import json
+from django.test import Client
+from accounts.models import User
+cookies = []
+for user in sorted(User.objects.filter(email__in={emails!r}), key=lambda user: {emails!r}.index(user.email)):
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    cookies.append(client.cookies["sessionid"].value)
+print(json.dumps(cookies))
+"""
+# What a user's first upload was found to be is true of the others, which hold the same bytes.
+SHARE_LOOK = """
+from annotations.models import Upload
+from annotations.preflights import look_at
+first, *others = Upload.objects.filter(pk__in={uploads!r})
+assert {{upload.etag for upload in others}} == {{first.etag}}
+assert look_at(first) and look_at(first, "demo")
+Upload.objects.filter(pk__in={uploads!r}).update(preflight=first.preflight)
 """
 
 SET_PLAN = """
@@ -123,15 +149,40 @@ def new_visitor(deployment: Deployment) -> Visitor:
     return visitor
 
 
+def new_visitors(deployment: Deployment, count: int) -> list[Visitor]:
+    """New users, signed in; without the form, for checking fifty passwords would be a test of Argon2."""
+    visitors = [Visitor(deployment.url) for _ in range(count)]
+    told = deployment.run_code(SIGN_IN.format(emails=make_users(deployment, count)))
+    for visitor, cookie in zip(visitors, json.loads(told), strict=True):
+        visitor.session.cookies.set("sessionid", cookie)
+    return visitors
+
+
+def upload_often(deployment: Deployment, content: bytes, visitors: Sequence[Visitor]) -> list[str]:
+    """Send the same file for each visitor; what it is, is found out once. The uploads' ids."""
+    with ThreadPoolExecutor(4) as pool:
+        uploads = list(pool.map(lambda visitor: visitor.upload(content), visitors))
+    deployment.run_code(SHARE_LOOK.format(uploads=uploads))
+    return uploads
+
+
+def annotate_often(deployment: Deployment, content: bytes, visitor: Visitor, count: int) -> list[str]:
+    """Submit the same file so many times; the addresses of the jobs' pages."""
+    uploads = upload_often(deployment, content, [visitor] * count)
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda number: visitor.submit(uploads[number], name=f"{number}"), range(count)))
+
+
 def wait_for_text(visitor: Visitor, path: str, text: str, timeout: float = 60.0) -> str:
     """Open a page again and again until it has this text; return the page."""
     pages: list[str] = []
 
+    # Seldom: a page that is asked for all the time takes the processor from what it waits for.
     def has_it() -> bool:
         pages[:] = [visitor.get(path).text]
         return text in pages[0]
 
-    wait_until(has_it, f"{path} says {text!r}", timeout)
+    wait_until(has_it, f"{path} says {text!r}", timeout, PAGE_SECONDS)
     return pages[0]
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests_e2e.emulators.postgres import MissingPostgresError, find_binaries, run_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("backup")  # they share a populated state folder
 
 POPULATE = """
 import django

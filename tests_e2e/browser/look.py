@@ -1,6 +1,6 @@
 """A look at pages in a process of its own: axe-core, sideways scrolling, jumps, too much script.
 
-python -m tests_e2e.browser.look < order.json > faults.json
+python -m tests_e2e.browser.look < orders.jsonl > faults.jsonl
 
 Playwright keeps an event loop in its thread, in which Django's connections are others than those of the test.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import traceback
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests_e2e.browser import chromium
 from tests_e2e.conftest import skip_or_fail
@@ -61,23 +63,46 @@ def look(order: Order) -> list[str]:
     """What is wrong with the pages; skips where there is no browser."""
     if chromium.program() is None:
         skip_or_fail("Chromium is not installed")
-    command = [sys.executable, "-m", "tests_e2e.browser.look"]
-    done = subprocess.run(
-        command, input=json.dumps(asdict(order)), capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    faults: list[str] = json.loads(done.stdout)
+    process = _started()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(asdict(order)) + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    if not answer:
+        _started.cache_clear()
+        raise RuntimeError("the browser's process has ended")
+    found = json.loads(answer)
+    assert "broke" not in found, found["broke"]
+    faults: list[str] = found["wrong"]
     return faults
 
 
+@cache
+def _started() -> subprocess.Popen[str]:
+    """One browser for all looks of a test run: it ends with its standard input, and so with the run."""
+    command = [sys.executable, "-m", "tests_e2e.browser.look"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def main() -> None:
-    """Carry out the order on standard input."""
-    order = Order(**json.load(sys.stdin))
-    wrong: list[str] = []
+    """Carry out the orders on standard input, one a line; an answer to each."""
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright)
-        scheme: Any = order.scheme
-        context = browser.new_context(viewport={"width": order.width, "height": 900}, color_scheme=scheme)
+        for line in sys.stdin:
+            try:
+                answer: dict[str, Any] = {"wrong": _look(browser, Order(**json.loads(line)))}
+            except Exception:  # the test that ordered it says so
+                answer = {"broke": traceback.format_exc()}
+            print(json.dumps(answer), flush=True)
+        browser.close()
+
+
+def _look(browser: Browser, order: Order) -> list[str]:
+    """What is wrong with the pages of an order, in a window of its own."""
+    wrong: list[str] = []
+    scheme: Any = order.scheme
+    with browser.new_context(viewport={"width": order.width, "height": 900}, color_scheme=scheme) as context:
         for name, value in order.cookies.items():
             context.add_cookies([{"name": name, "value": value, "url": order.url}])
         page = context.new_page()
@@ -85,8 +110,7 @@ def main() -> None:
         page.on("request", lambda asked: None if asked.url.startswith(ours) else wrong.append(f"asked {asked.url}"))
         for name, path in order.paths.items():
             wrong += [f"{name}: {fault}" for fault in _faults(page, path, order)]
-        browser.close()
-    json.dump(wrong, sys.stdout)
+    return wrong
 
 
 def _faults(page: Page, path: str, order: Order) -> list[str]:

@@ -44,8 +44,7 @@ def stage(folder: Path) -> Iterator[Scene]:
     """Run a service of the local profile in ``folder`` and bring it into every state."""
     shared = folder / "shared"
     shared.mkdir(parents=True)
-    references = deployments.build_reference(shared)
-    templates = deployments.local_template(folder / "template", references)
+    templates = deployments.prepared(shared)
     with deployments.local(templates, folder / "var", GAS_SWEEP_SECONDS="1") as site:
         site.start("web", "annotate", "control", "beat")
         site.run_code(PEOPLE)

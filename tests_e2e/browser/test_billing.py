@@ -18,7 +18,7 @@ from tests_e2e.emulators.stripe.app import API_KEY, WEBHOOK_SECRET
 from tests_e2e.emulators.stripe.control import StripeControl
 from tests_e2e.processes import wait_until
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import PASSWORD, make_users
+from tests_e2e.visitor import PAGE_SECONDS, PASSWORD, make_users
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("billing_browser")]
 PATIENCE = 30_000  # milliseconds
@@ -79,9 +79,9 @@ def test_upgrade_portal_cancel_and_downgrade(customer: Customer) -> None:
     page.get_by_role("button", name="Cards and invoices").click()
     page.locator("button[value=cancel]").click()
     page.get_by_role("link", name="Return").click()
-    wait_until(lambda: _says(page, "cancelled; Premium until then"), "the cancellation shows", 60)
+    wait_until(lambda: _says(page, "cancelled; Premium until then"), "the cancellation shows", 60, PAGE_SECONDS)
     customer.stripe.advance(days=32)
-    wait_until(lambda: _says(page, "You are on the Free plan"), "the plan is Free again", 60)
+    wait_until(lambda: _says(page, "You are on the Free plan"), "the plan is Free again", 60, PAGE_SECONDS)
     expect(page.get_by_role("button", name="each year")).to_be_visible()
     assert customer.complaints == []
 

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
-from tests_e2e.emulators.loopback import PROJECT
 from tests_e2e.service import Deployment
 
 PRELUDE = """
 import hashlib, json, tempfile, uuid
 from datetime import timedelta
 from pathlib import Path
-import django
-django.setup()
 from django.db.models.functions import Now
 from accounts import plans
 from accounts.models import User
@@ -104,16 +100,7 @@ def settle(rounds=4):
 
 def run(deployment: Deployment, code: str, fault: str = "") -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, which dies at the fault point."""
-    environment = {**deployment._environment(), "GAS_FAULT": fault}
-    return subprocess.run(
-        [sys.executable, "-c", PRELUDE + code],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return deployment.attempt_code(PRELUDE + code, fault)
 
 
 def told(deployment: Deployment, code: str) -> dict[str, Any]:

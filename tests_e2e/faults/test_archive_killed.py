@@ -18,7 +18,7 @@ from tests_e2e.emulators.control import AwsControl
 from tests_e2e.faults import archive
 from tests_e2e.service import Deployment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("archive_killed")]
 
 # Point, and at which passing: a result has two files that go cold.
 GOING = [

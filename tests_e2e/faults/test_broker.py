@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests_e2e.faults.conftest import Cloud
 from tests_e2e.inputs import small_vcf
 from tests_e2e.processes import is_alive, wait_until
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import Visitor
+from tests_e2e.visitor import Visitor, annotate_often
 
 pytestmark = [pytest.mark.e2e]
 
@@ -23,8 +22,7 @@ SUBMIT_SECONDS = 10.0
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("local_faults")
 def test_fifty_jobs_whose_messages_are_gone_are_all_done_once(site: Deployment, visitor: Visitor) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        jobs = list(pool.map(lambda number: visitor.annotate(small_vcf(3), name=f"{number}"), range(QUEUED)))
+    jobs = annotate_often(site, small_vcf(3), visitor, QUEUED)
     # The sweep keeps ringing, so the queue is emptied with the worker about to look at it.
     assert site.waiting_messages("annotate")
     for message in site.waiting_messages("annotate"):

@@ -6,14 +6,13 @@ import os
 import random
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests_e2e.inputs import small_vcf
 from tests_e2e.processes import Running, children_of, wait_until
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import Visitor
+from tests_e2e.visitor import Visitor, annotate_often
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local_faults"), pytest.mark.timeout(600)]
 
@@ -42,8 +41,7 @@ def is_no_last_straw(site: Deployment) -> bool:
 def test_fifty_jobs_survive_twenty_kills(site: Deployment, visitor: Visitor) -> None:
     chance = random.Random(SEED)
     pause = threading.Event()
-    with ThreadPoolExecutor(4) as pool:
-        jobs = list(pool.map(lambda number: visitor.annotate(small_vcf(3), name=f"{number}"), range(JOBS)))
+    jobs = annotate_often(site, small_vcf(3), visitor, JOBS)
     worker = site.start_one("annotate", **SLOTS)
     for _ in range(KILLS):
         wait_until(lambda: is_no_last_straw(site), "a job runs that may be hit", timeout=60)

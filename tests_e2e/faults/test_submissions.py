@@ -15,7 +15,7 @@ from tests_e2e import deployments
 from tests_e2e.deployments import Templates
 from tests_e2e.inputs import small_vcf
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import Visitor, make_users, new_visitor
+from tests_e2e.visitor import new_visitor, new_visitors, upload_often
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("submissions")]
 
@@ -50,10 +50,8 @@ def at_once(calls: Sequence[Callable[[], str]]) -> list[str]:
 
 
 def test_fifty_users_submit_at_the_same_moment(pages: Deployment) -> None:
-    visitors = [Visitor(pages.url) for _ in range(USERS)]
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(Visitor.sign_in, visitors, make_users(pages, USERS)))
-        uploads = list(pool.map(lambda visitor: visitor.upload(small_vcf()), visitors))
+    visitors = new_visitors(pages, USERS)
+    uploads = upload_often(pages, small_vcf(), visitors)
     submits = [partial(visitor.submit, upload) for visitor, upload in zip(visitors, uploads, strict=True)]
     addresses = at_once(submits)
     assert len(set(addresses)) == USERS
