@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
 
@@ -20,17 +19,19 @@ from tests_e2e.visitor import new_visitor, new_visitors, upload_often
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("submissions")]
 
 USERS = 50
+COUNTED = "SELECT count(*), count(DISTINCT owner_id) FROM annotations_job"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def pages(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def pages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The pages alone, on each database."""
+    folder = tmp_path_factory.mktemp(f"pages-{request.param}") / "var"
     if request.param == "sqlite":
         templates: Templates = request.getfixturevalue("templates")
-        opened = deployments.local(templates, tmp_path / "var")
+        opened = deployments.local(templates, folder)
     else:
         templates = request.getfixturevalue("postgres_templates")
-        opened = deployments.on_postgres(templates, request.getfixturevalue("postgres"), tmp_path / "var")
+        opened = deployments.on_postgres(templates, request.getfixturevalue("postgres"), folder)
     with opened as deployment:
         deployment.start("web")
         yield deployment
@@ -52,17 +53,18 @@ def at_once(calls: Sequence[Callable[[], str]]) -> list[str]:
 def test_fifty_users_submit_at_the_same_moment(pages: Deployment) -> None:
     visitors = new_visitors(pages, USERS)
     uploads = upload_often(pages, small_vcf(), visitors)
+    ((jobs, owners),) = pages.rows(COUNTED)
     submits = [partial(visitor.submit, upload) for visitor, upload in zip(visitors, uploads, strict=True)]
     addresses = at_once(submits)
     assert len(set(addresses)) == USERS
-    assert [job["status"] for job in pages.jobs()] == ["pending"] * USERS
-    assert pages.rows("SELECT count(DISTINCT owner_id) FROM annotations_job") == [(USERS,)]
+    assert [job["status"] for job in map(pages.job, addresses)] == ["pending"] * USERS
+    assert pages.rows(COUNTED) == [(jobs + USERS, owners + USERS)]
 
 
 def test_a_double_click_is_one_job(pages: Deployment) -> None:
-    visitor = new_visitor(pages)
-    upload, key = visitor.upload(small_vcf()), uuid4().hex
+    visitor, jobs = new_visitor(pages), len(pages.jobs())
+    (upload,), key = upload_often(pages, small_vcf(), [visitor]), uuid4().hex
     addresses = at_once([partial(visitor.submit, upload, key)] * 8)
     assert len(set(addresses)) == 1
     assert visitor.submit(upload, key) == addresses[0]
-    assert len(pages.jobs()) == 1
+    assert len(pages.jobs()) == jobs + 1
