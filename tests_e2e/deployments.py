@@ -111,7 +111,7 @@ def migrated_database(server: Postgres, folder: Path, references: Path) -> str:
     """The name of a migrated database to copy."""
     name = server.create_database()
     environment = {**LOCAL, "GAS_DATABASE_URL": server.url(name)}
-    Deployment(folder, _settings(references, environment)).prepare()
+    Deployment(folder, _settings(references, environment)).manage("migrate", "--verbosity=0")
     return name
 
 

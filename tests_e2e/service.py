@@ -195,7 +195,7 @@ class Deployment:
         """Run a management command with these settings."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=PROJECT, env=self._environment(), capture_output=True, text=True, timeout=120, check=False
+            command, cwd=PROJECT, env=self._environment(), capture_output=True, text=True, timeout=300, check=False
         )
         if check and done.returncode:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")

@@ -49,10 +49,11 @@ print(json.dumps(cookies))
 SHARE_LOOK = """
 from annotations.models import Upload
 from annotations.preflights import look_at
-first, *others = Upload.objects.filter(pk__in={uploads!r})
-assert {{upload.etag for upload in others}} == {{first.etag}}
+uploads = Upload.objects.filter(pk__in={uploads!r})
+first = uploads[0]
+assert set(uploads.values_list("etag", flat=True)) == {{first.etag}}
 assert look_at(first) and look_at(first, "demo")
-Upload.objects.filter(pk__in={uploads!r}).update(preflight=first.preflight)
+uploads.update(preflight=first.preflight)
 """
 
 SET_PLAN = """
