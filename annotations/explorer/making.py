@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from uuid import UUID, uuid4
 
 from annotations.explorer import failing
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 1.5
 PART: Final = ".part"
+_LOCK: Final = ".lock"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OF_RESULT: Final = re.compile(rf"{_UUID}\.({_UUID})\.\d+(\..+)?")
 Make = Callable[[Path, Callable[[float], None]], None]
@@ -75,7 +76,7 @@ def have(
             return
         failure = maker.failure
         if failure is None:
-            raise PreparingError(int(100 * maker.share))
+            raise PreparingError(_percent(target))
         makers.heard(target)
     place = f"{target.name.rpartition('.')[0].rpartition('.')[2]} of job {jobs_in(target)[0]}"
     incidents.keep(failure.code, place, failure.error, failure.traceback)
@@ -85,23 +86,32 @@ def have(
 
 
 @contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """Nobody else, in whichever process, makes the file or throws it away."""
-    lock = target.with_suffix(".lock")
+def locked(target: Path) -> Iterator[IO[str]]:
+    """Nobody else, in whichever process, makes the file or throws it away; the lock's file, for `_percent`."""
+    lock = target.with_suffix(_LOCK)
     try:
-        with lock.open("w") as held:
+        with lock.open("a") as held:  # whoever waits must not empty it
             fcntl.flock(held, fcntl.LOCK_EX)
-            yield
+            held.truncate(0)
+            yield held
     finally:
         with suppress(OSError):
             lock.unlink(missing_ok=True)
+
+
+def _percent(target: Path) -> int:
+    """How far whoever makes the file has come."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(target.with_suffix(_LOCK).read_text().split()[-1])
+    return 0
 
 
 class _Maker:
     """One thread that makes one file; `failure` is why it could not."""
 
     def __init__(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
-        self.share = 0.0
+        self._percent = 0
+        self._told: IO[str] | None = None
         self.failure: Failure | None = None
         self.thread = threading.Thread(
             target=self._run, args=(target, is_ready, make), daemon=True, name="explorer-files"
@@ -110,7 +120,7 @@ class _Maker:
     def _run(self, target: Path, is_ready: Callable[[], bool], make: Make) -> None:
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with makers.turn, locked(target):  # another process may be at it: then it is done when we wake
+            with makers.turn, locked(target) as self._told:  # another process may be at it: then it is done now
                 if not is_ready():
                     self.failure = failing.noted(target)  # or has just failed
                     if self.failure is None:
@@ -139,7 +149,12 @@ class _Maker:
         return self.thread.is_alive() or self.failure is not None
 
     def _hear(self, share: float) -> None:
-        self.share = share
+        """Write each whole percent into the lock's file: the next who asks may ask another process."""
+        percent = int(100 * share)
+        if percent > self._percent and self._told is not None:
+            self._percent = percent
+            self._told.write(f"{percent}\n")
+            self._told.flush()
 
 
 class _Makers:

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,27 @@ def test_a_table_in_a_bucket_is_copied_and_only_the_recorded_bytes_are_taken(use
     good = make_result(user, table([allele("chr19", 10, "A", "G", MISSENSE)]))
     tables = files.tables_of(good, wait_seconds=30)
     assert tables.rows.parent == tables.alleles.parent == files.folder()
+
+
+def test_each_process_says_how_far_the_one_that_makes_the_file_has_come(monkeypatch, tmp_path):
+    target = tmp_path / f"{uuid4()}.{uuid4()}.1.alleles.duckdb"
+    heard, goes_on = threading.Event(), threading.Event()
+
+    def make(beside, hear):
+        hear(0.42)
+        heard.set()
+        assert goes_on.wait(30)
+        beside.touch()
+
+    for _ in range(2):  # what two processes share is the folder alone
+        monkeypatch.setattr(making, "makers", making._Makers())
+        with pytest.raises(making.PreparingError) as told:
+            making.have(target, make, wait_seconds=0)
+        assert heard.wait(30)
+    assert told.value.percent == 42
+    goes_on.set()
+    making.have(target, make, wait_seconds=30)
+    assert target.exists()
 
 
 # --- What cannot be made ------------------------------------------------------------------------
