@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
@@ -21,7 +22,11 @@ from annotations.sharing.models import Share
 from gas import errors
 
 PAGE_SIZE = 25
-SHARE_ENDED = "What was shared with you here is not any more: the link has expired, was revoked, or is not complete."
+SHARE_ENDED = (
+    "This result is not shared with you any more: the link has expired, was revoked, or is not complete. "
+    "Ask whoever sent it for a new one."
+)
+SIGN_IN_TO_SEE = "A result is shared with you. Sign in, or make an account, to see it."
 
 View = Callable[..., HttpResponseBase]
 
@@ -75,6 +80,8 @@ def readable(view: View) -> View:
         if share is None and opened.had_share(request, job_id):
             return errors.page(request, 404, SHARE_ENDED)
         if (share is None or share.asks_sign_in) and not request.user.is_authenticated:
+            if share is not None:
+                messages.info(request, SIGN_IN_TO_SEE)
             return redirect_to_login(request.get_full_path())
         if share is None:
             raise Http404

@@ -63,6 +63,7 @@ def test_the_whole_way_to_premium_and_back_again(web, user, double):
     plan = web.get("/accounts/plan/").content.decode()
     assert "Cards and invoices" in plan
     assert "Go Premium" not in plan
+    assert "they come back when you ask for them" in plan
     portal = web.post("/accounts/billing/portal/")
     requests.post(portal["Location"], {"action": "cancel"}, timeout=5)
     assert web.get("/accounts/billing/returned/").status_code == 302

@@ -97,11 +97,20 @@ def cell(name: str, allele: Mapping[str, Any]) -> str:
         return f"{value:,}"
     text = str(value)
     if name in ("consequence", "worst_consequence", "clinvar_clnsig"):
-        text = text.replace("_", " ").replace("&", ", ")
+        return _listed(text.replace("_", " ").split("&"))
     elif name in ("hgvsc", "hgvsp"):
         text = text.partition(":")[2] or text
     # The page of the variant has the whole: an insertion's name is as long as what is inserted.
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]}… {text[-18:]}"
+
+
+def _listed(terms: list[str]) -> str:
+    """Terms one after another; of those that do not fit, how many there are."""
+    shown = len(terms)
+    while shown > 1 and len(", ".join(terms[:shown])) > LONGEST:
+        shown -= 1
+    rest = f" and {len(terms) - shown} more" if shown < len(terms) else ""
+    return ", ".join(terms[:shown]) + rest
 
 
 def place(allele: Mapping[str, Any]) -> str:

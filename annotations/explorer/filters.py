@@ -129,8 +129,9 @@ class Filters(forms.Form):
     by = forms.ChoiceField(label="Impact and consequence of the", choices=BY, required=False)
     clinvar = ManyField(label="ClinVar")
     af_below = forms.FloatField(
-        label="Frequency below", min_value=0, max_value=1, required=False, help_text="0.01 is one percent."
-    )
+        label="Frequency below", min_value=0, max_value=1, required=False, help_text="0.01 is one percent.",
+        error_messages=dict.fromkeys(("min_value", "max_value"), "A frequency is from 0 to 1."),
+    )  # fmt: skip
     af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
     qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
     qual_below = forms.FloatField(label="Quality below", min_value=0, required=False)

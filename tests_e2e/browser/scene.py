@@ -18,14 +18,20 @@ from uuid import UUID, uuid4
 import pysam
 
 from tests_e2e import deployments
-from tests_e2e.emulators.loopback import PROJECT
+from tests_e2e.emulators.loopback import PROJECT, run_module
+from tests_e2e.emulators.stripe.app import API_KEY, WEBHOOK_SECRET
+from tests_e2e.emulators.stripe.control import StripeControl
 from tests_e2e.inputs import SAMPLE, read_bench, sample_lines, small_vcf
 from tests_e2e.service import Deployment
-from tests_e2e.visitor import PASSWORD, Visitor
+from tests_e2e.visitor import PASSWORD, Visitor, wait_for_text
 
-LONG = "a-sample-with-a-name-that-nobody-could-ever-want-to-read-on-a-telephone" * 3 + ".vcf.gz"
+LONG = ("a-sample-with-a-name-that-nobody-could-ever-want-to-read-on-a-telephone" * 3)[:193] + ".vcf.gz"
+LARGE = 2_000  # times the sample: 1.6 million alleles
 COLO829 = SAMPLE.with_name("sample.COLO829.chr19.vcf.gz")
+SAMPLE_NAME = "Patient_0042_tumour_biopsy_2_lane_7_library_prep_B_resequenced_after_the_flood_of_the_basement_2026_11"
 ADA, BEN, MANY, STAFF = (f"{name}@example.org" for name in ("ada.lovelace", "ben", "many", "staff"))
+CUSTOMERS = {name: f"{name}@example.org" for name in ("late", "paying", "cancelled")}
+NEWCOMERS = [f"newcomer-{number}@example.org" for number in range(8)]
 FILLING = "from tests_e2e.browser import scene\nscene.fill({jobs!r})"
 PEOPLE = "from tests_e2e.browser import scene\nscene.make_people()"
 
@@ -45,14 +51,47 @@ def stage(folder: Path) -> Iterator[Scene]:
     shared = folder / "shared"
     shared.mkdir(parents=True)
     templates = deployments.prepared(shared)
-    with deployments.local(templates, folder / "var", GAS_SWEEP_SECONDS="1") as site:
+    with (
+        run_module("tests_e2e.emulators.stripe") as url,
+        deployments.local(templates, folder / "var", GAS_SWEEP_SECONDS="1", **_billing(url)) as site,
+    ):
         site.start("web", "annotate", "control", "beat")
         site.run_code(PEOPLE)
+        _sell(site, StripeControl(url))
         jobs = _run_jobs(site)
         # From here on nothing moves by itself.
         site.stop(*(program for program in site.running if program.name != "web"))
         told = json.loads(site.run_code(FILLING.format(jobs=jobs)))
         yield Scene(site, told["sessions"], told["paths"])
+
+
+def _billing(url: str) -> dict[str, str]:
+    return {
+        "GAS_STRIPE_SECRET_KEY": API_KEY,
+        "GAS_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "GAS_STRIPE_API_BASE": url,
+    }
+
+
+def _sell(site: Deployment, stripe: StripeControl) -> None:
+    """Customers who pay, who cannot any more, and who have cancelled; Ben comes back from paying before it is known."""
+    stripe.deliver_to(f"{site.url}/accounts/billing/webhook")
+    for name, email in CUSTOMERS.items():
+        customer = Visitor(site.url)
+        customer.sign_in(email)
+        page = customer.get("/accounts/plan/").text
+        form_key = page.partition('name="form_key" value="')[2].partition('"')[0]
+        customer.post("/accounts/billing/checkout/", price="monthly", form_key=form_key)
+        (session,) = stripe.objects("checkout.session", status="open")
+        stripe.pay(session["id"])
+        wait_for_text(customer, "/accounts/plan/", "You are on the Premium plan")
+        if name == "late":
+            stripe.card(session["customer"], fails=True)
+            stripe.advance(days=32)
+            wait_for_text(customer, "/accounts/plan/", "The last payment failed")
+        if name == "cancelled":
+            stripe.portal(customer.post("/accounts/billing/portal/").url.rpartition("/")[2], "cancel")
+            wait_for_text(customer, "/accounts/plan/", "cancelled; Premium until then")
 
 
 def _run_jobs(site: Deployment) -> dict[str, str]:
@@ -64,23 +103,40 @@ def _run_jobs(site: Deployment) -> dict[str, str]:
         "other": (COLO829.read_bytes(), "COLO829.chr19.vcf.gz"),
         "none": (small_vcf(0), "nothing-called.vcf"),
         "one": (small_vcf(1), "one-variant.vcf"),
-        "long": (_long_alleles(), "long-alleles.vcf"),
+        "again": (_second_call(), "HCC1395.chr19.called-again.vcf"),
+        "long": (_long_alleles(), LONG.removesuffix(".gz")),
     }
     cohort = read_bench("kgp30x_RYR1_chr19_3202_samples.vcf.gz")
     if cohort is not None:
         inputs["cohort"] = (cohort, "RYR1.3202-samples.vcf.gz")
     jobs = {name: ada.annotate(content, file_name) for name, (content, file_name) in inputs.items()}
-    site.wait_for_jobs(len(jobs), timeout=300)
+    site.wait_for_jobs(len(jobs), timeout=900)
     return jobs
 
 
-def _long_alleles() -> bytes:
-    """A deletion, an insertion and a replacement, each longer than a line."""
+def _second_call() -> bytes:
+    """The sample as another caller has it: some calls are missing, other genotypes, or do not pass its filters."""
     header, body = sample_lines()
+    called = []
+    for number, line in enumerate(body):
+        cells = line.split(b"\t")
+        if number % 5 == 0:
+            cells[6] = b"LowTumorVAF"
+        if number % 7 == 0:
+            cells[8:] = [b"GT", b"0/0", (b"0/1", b"1/1", b"./.")[number % 3] + b"\n"]
+        if number % 11:
+            called.append(b"\t".join(cells))
+    return b"".join(header + called)
+
+
+def _long_alleles() -> bytes:
+    """A deletion, an insertion and a replacement, each longer than a line, one of 5,000 bases; a long sample name."""
+    header, body = sample_lines()
+    header = [*header[:-1], header[-1].replace(b"HCC1395_T1", SAMPLE_NAME.encode())]
     randomly = random.Random(19)
     with pysam.FastaFile(str(PROJECT / "reference" / "GRCh38.chr19.fa.gz")) as genome:
         lines = []
-        for pos, removed, added in ((11_100_220, 240, 0), (38_433_700, 0, 300), (44_908_680, 150, 90)):
+        for pos, removed, added in ((11_100_220, 240, 0), (38_433_700, 0, 5_000), (44_908_680, 150, 90)):
             ref = genome.fetch("chr19", pos - 1, pos + removed).upper()
             alt = ref[0] + "".join(randomly.choices("ACGT", k=added))
             lines.append(f"chr19\t{pos}\t.\t{ref}\t{alt}\t60\tPASS\t.\tGT\t0/1\t0/0\n".encode())
@@ -101,6 +157,11 @@ def make_people() -> None:
         Consent.objects.create(user=user, terms_version=settings.TERMS_VERSION, agreed_at=timezone.now())
     User.objects.filter(email=STAFF).update(is_staff=True, is_superuser=True)
     ada = User.objects.get(email=ADA)
+    for email in (*CUSTOMERS.values(), *NEWCOMERS):
+        user = User.objects.create(
+            email=email, password=ada.password, name="Nora New", email_confirmed_at=timezone.now()
+        )
+        Consent.objects.create(user=user, terms_version=settings.TERMS_VERSION, agreed_at=timezone.now())
     plans.override(ada.pk, PlanCode.PREMIUM, "Member of the consortium", by=User.objects.get(email=STAFF), until=None)
 
 
@@ -112,6 +173,7 @@ def fill(jobs: dict[str, str]) -> None:
     ids = {name: path.strip("/").rpartition("/")[2] for name, path in jobs.items()}
     paths = dict(jobs)
     _fill_jobs(ada, ids["one"], paths)
+    _fill_tables(ids["done"], paths)
     _fill_list(many, ids["one"])
     _fill_sharing(ada, ids["done"], paths)
     _fill_account(ada, ids["done"], paths)
@@ -166,6 +228,34 @@ def _fill_jobs(ada: Any, example: str, paths: dict[str, str]) -> None:
     for name, values in states.items():
         job = _copy(example, f"{name}-2026-03.vcf.gz")
         Result.objects.filter(job=job).update(**values)
+        paths[name] = f"/jobs/{job.pk}/"
+
+
+def _fill_tables(example: str, paths: dict[str, str]) -> None:
+    """A result whose stored table has lost its end, and one so large that its table takes a while to prepare."""
+    import pyarrow.parquet as pq
+
+    from annotations.areas import area
+    from annotations.models import Output, OutputKind
+
+    for name in ("broken", "large"):
+        job = _copy(example, f"{name}-table.vcf.gz")
+        output = Output.objects.get(result=job.result, kind=OutputKind.PARQUET)
+        rows = area("results").local_path(output.storage_key)
+        assert rows is not None
+        output.storage_key = f"{job.owner_id}/{job.pk}/1/{output.file_name}"
+        target = area("results").local_path(output.storage_key)
+        assert target is not None
+        target.parent.mkdir(parents=True)
+        if name == "broken":
+            target.write_bytes(rows.read_bytes()[:-50])
+        else:
+            table = pq.read_table(rows)
+            with pq.ParquetWriter(target, table.schema) as writer:
+                for _ in range(LARGE):
+                    writer.write_table(table)
+            output.size_bytes = target.stat().st_size
+        output.save()
         paths[name] = f"/jobs/{job.pk}/"
 
 
@@ -237,12 +327,14 @@ def _fill_sharing(ada: Any, job_id: str, paths: dict[str, str]) -> None:
     job, now = Job.objects.get(pk=job_id), timezone.now()
     open_terms = granting.Terms(needs_sign_in=False, allows_downloads=True)
     paths["link"] = f"/shared/{granting.make_link(ada, job, open_terms)[1]}/"
+    paths["link-sign-in"] = f"/shared/{granting.make_link(ada, job, granting.Terms())[1]}/"
     granting.invite(ada, job, BEN, granting.Terms(allows_downloads=True))
     granting.invite(ada, job, f"{'long' * 15}@{'example' * 8}.org", granting.Terms())
     revoked = granting.make_link(ada, job, granting.Terms())
     granting.revoke(ada, job, revoked[0].pk)
     paths["link-ended"] = f"/shared/{revoked[1]}/"
-    expired = granting.make_link(ada, job, granting.Terms())[0]
+    expired, token = granting.make_link(ada, job, granting.Terms())
+    paths["link-expired"] = f"/shared/{token}/"
     Share.objects.filter(pk=expired.pk).update(created_at=now - timedelta(days=15), expires_at=now - timedelta(days=1))
     granting.note_opening(granting.addressed_to(User.objects.get(email=BEN))[0], User.objects.get(email=BEN))
     client = Client(headers={"host": "localhost"})
@@ -336,7 +428,7 @@ def _sessions() -> dict[str, str]:
     from accounts.tests.people import sign_in_staff
 
     keys = {}
-    for email in (ADA, BEN, MANY, STAFF):
+    for email in (ADA, BEN, MANY, STAFF, *CUSTOMERS.values()):
         client, user = Client(headers={"host": "localhost"}), User.objects.get(email=email)
         if user.is_staff:
             sign_in_staff(client, user)

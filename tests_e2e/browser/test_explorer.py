@@ -41,7 +41,7 @@ def test_from_all_variants_to_the_few_that_matter(screen: Screen, tmp_path: Path
     with gzip.open(file, "rt") as lines:
         records = [line for line in lines if not line.startswith("#")]
     assert 0 < len(records) <= number
-    page.locator(".menus summary", has_text="Filter").click()  # which closes the other menu
+    page.locator(".menus summary", has_text="Kept filters").click()  # which closes the other menu
     page.get_by_label("Keep this filter as").fill("Grave")
     page.get_by_role("button", name="Keep it").click()
     page.get_by_role("link", name="All variants").click()

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.tests.people import BACKEND
+from annotations.explorer import columns
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.models import JobStatus, Result, StorageState
 
@@ -59,6 +60,16 @@ def test_a_name_as_long_as_what_was_inserted_is_cut_in_the_table(client, user, m
     assert "ACGT" * 30 not in page
 
 
+def test_of_terms_that_do_not_fit_their_number_is_shown_and_none_is_cut():
+    terms = ["splice_acceptor_variant", "splice_donor_variant", "coding_sequence_variant", "intron_variant"]
+    assert columns.cell("consequence", {"consequence": "&".join(terms[:2])}) == (
+        "splice acceptor variant, splice donor variant"
+    )
+    assert columns.cell("consequence", {"consequence": "&".join(terms)}) == (
+        "splice acceptor variant, splice donor variant, coding sequence variant and 1 more"
+    )
+
+
 def test_chosen_columns_are_the_ones_shown(client, result):
     page = _page(client, result, "?column=qual&column=hgvsp&column=nothing")
     heads = page[page.index("<thead>") : page.index("</thead>")]
@@ -107,7 +118,8 @@ def test_a_row_opens_to_all_transcripts(client, result):
 def test_a_filter_that_cannot_be_read_is_said_and_left_out(client, result):
     response = client.get(f"/jobs/{result.pk}/explore/?region=nowhere:x&gene=RYR1")
     assert response.status_code == 422
-    assert "is not a region" in response.content.decode()
+    assert "<p>Region: nowhere:x is not a region" in response.content.decode()
+    assert "This filter was left out" in response.content.decode()
     assert "chr19:2,000" in response.content.decode()
 
 

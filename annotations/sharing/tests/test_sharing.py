@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.tests.people import BACKEND
-from annotations import erasure, exports, submission
+from annotations import access, erasure, exports, submission
 from annotations.models import Job, Output, OutputKind, Result, Share, ShareOpening, StorageState
 from annotations.sharing import granting, views
 from gas import audit, clock, outbox
@@ -105,6 +105,7 @@ def test_a_link_can_ask_for_a_sign_in_first(browser, job, reader):
     client.get(link)
     answer = client.get(f"/jobs/{job.pk}/")
     assert answer.headers["Location"] == f"/accounts/sign-in/?next=/jobs/{job.pk}/"
+    assert access.SIGN_IN_TO_SEE in client.get(answer.headers["Location"]).content.decode()
     assert not ShareOpening.objects.exists(), "nobody has seen anything yet"
     client.force_login(reader, backend=BACKEND)
     client.get(link)
