@@ -14,6 +14,7 @@ from django.http import QueryDict
 from annotations.comparison import questions
 from annotations.comparison.questions import CALLS, KINDS, Which
 from annotations.comparison.reclassified import CHANGES
+from annotations.comparison.saving import TYPES
 from annotations.explorer.conditions import CLINVAR, Condition, both, conditions_of
 from annotations.explorer.database import Cursor
 from annotations.explorer.filters import Filters
@@ -33,6 +34,7 @@ class CompareForm(forms.Form):
     reclassified = forms.ChoiceField(choices=[("", ""), *((key, key) for key in CHANGES)], required=False)
     sample = forms.CharField(max_length=200, required=False)
     other_sample = forms.CharField(max_length=200, required=False)
+    format = forms.ChoiceField(choices=[("", ""), *((kind, kind) for kind in TYPES)], required=False)
     after = forms.IntegerField(min_value=0, max_value=2**53, required=False)
 
     def __init__(self, data: QueryDict) -> None:
@@ -60,6 +62,7 @@ _OWN_WORDS: Final = {
     "column": "column",
     "calls": "change of genotype",
     "reclassified": "change in ClinVar",
+    "format": "kind of file",
 }
 
 

@@ -10,7 +10,7 @@ from annotations.comparison.differences import ABSENT
 from annotations.comparison.reclassified import CHANGES, reclassified
 from annotations.explorer.conditions import CLINVAR, Condition, quoted
 from annotations.explorer.database import Cursor
-from annotations.explorer.queries import remembered
+from annotations.explorer.queries import remembered, walk
 from annotations.genomics.vcf.genotypes import Genotype
 
 PAGE_SIZE: Final = 50
@@ -38,6 +38,7 @@ CALLS: Final = {
     ABSENT: "not in the file",
 }
 _PLACE: Final = ("contig", "pos", "ref", "alt", "gene_symbol")
+_WHOSE: Final = {"left": "only this", "right": "only other", "both": "changed"}
 
 
 @dataclass(frozen=True)
@@ -184,30 +185,31 @@ def _where(tables: Cursor, which: Which) -> tuple[str, list[Any]]:
     return " AND ".join(f"({part})" for part in parts), bound
 
 
-def lines(tables: Cursor, which: Which) -> Iterator[list[str]]:
-    """All differences as lines of a TSV, its head first."""
+def heads(tables: Cursor) -> list[str]:
+    """The columns of a file of differences."""
+    said = [f"{side}_{name}" for name in _said(tables) for side in ("this", "other")]
+    return ["kind", *_PLACE, "changed", "this_genotype", "other_genotype", *said]
+
+
+def rows(tables: Cursor, which: Which) -> Iterator[list[list[Any]]]:
+    """All differences as rows of a file, part by part; None where nothing is said."""
     where, bound = _where(tables, which)
     every = compared(tables)
-    names = [name for name in every if name != "gene_symbol"]
-    yield [
-        "kind",
-        *_PLACE,
-        "changed",
-        "this_genotype",
-        "other_genotype",
-        *(f"{side}_{name}" for name in names for side in ("this", "other")),
-    ]
     place = [f"coalesce(l.{name}, r.{name})" for name in _PLACE]
-    values = [f"{side}.{quoted(name)}" for name in names for side in ("l", "r")]
+    values = [f"{side}.{quoted(name)}" for name in _said(tables) for side in ("l", "r")]
     wanted = ", ".join(["kind", "changed", "left_call", "right_call", *place, *values])
     sql = f"SELECT {wanted} {_SIDES} WHERE {where} ORDER BY number"
-    found = tables.execute(sql, bound)
-    words = {"left": "only this", "right": "only other", "both": "changed"}
-    while part := found.fetchmany(2000):
-        for kind, changed, left_call, right_call, *rest in part:
-            differing = [name for bit, name in enumerate(every) if changed >> bit & 1]
-            if kind == "both" and left_call != right_call:
-                differing.append("genotype")
-            calls = [CALLS.get(call, "") for call in (left_call, right_call)]
-            texts = ["" if value is None else str(value) for value in rest]
-            yield [words[kind], *texts[: len(_PLACE)], ",".join(differing), *calls, *texts[len(_PLACE) :]]
+    for part in walk(tables, sql, Condition("", tuple(bound))):
+        yield [_row(every, *row) for row in part]
+
+
+def _said(tables: Cursor) -> list[str]:
+    return [name for name in compared(tables) if name != "gene_symbol"]
+
+
+def _row(every: list[str], kind: str, changed: int, left_call: int, right_call: int, *rest: Any) -> list[Any]:
+    differing = [name for bit, name in enumerate(every) if changed >> bit & 1]
+    if kind == "both" and left_call != right_call:
+        differing.append("genotype")
+    calls = [CALLS.get(call) for call in (left_call, right_call)]
+    return [_WHOSE[kind], *rest[: len(_PLACE)], ",".join(differing), *calls, *rest[len(_PLACE) :]]

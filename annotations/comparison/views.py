@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import signed_in
 from annotations import access, storage
-from annotations.comparison import questions
+from annotations.comparison import questions, saving
 from annotations.comparison.address import Address
 from annotations.comparison.choosing import Samples, offered, problem_of
 from annotations.comparison.narrowing import OTHER_GENES, CompareForm, SideFilters, which_of
@@ -85,6 +87,7 @@ def compare(request: HttpRequest, job: Job) -> HttpResponse:
         "is_chosen": which.is_chosen,
         "is_narrowed": which.sides is not None,
         "other_share": share,
+        "sheet_at_most": saving.SHEET_AT_MOST,
         "files_given": _are_files_given(request, share),
         "address": Address(job, other, samples, request.GET),
         "lines": [_line(row, names) for row in found],
@@ -136,7 +139,7 @@ def _groups(filters: SideFilters, words: list[str]) -> list[Group]:
 @access.readable
 @explained
 def compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
-    """The differences as TSV. It says what the files of both results say: Http404 where a share gives no files."""
+    """The differences as TSV or as a worksheet; Http404 where a result is shared without its files."""
     form, filters = CompareForm(request.GET), SideFilters(request.GET)
     given = form.cleaned_data
     other, share = _other(request, given)
@@ -144,21 +147,30 @@ def compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
         raise Http404
     if other is None or problem_of(job, other, samples := Samples.of(job, other, given)):
         return redirect("annotations:compare", job.pk)
-    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
-    file = tempfile.TemporaryFile("w+b", dir=settings.WORK_DIR)  # noqa: SIM115 - the response closes it
+    kind = given.get("format") or "tsv"
     left, right, samples = _tables(job, other, samples)
-    with _opened(left, right, samples, settings.EXPLORER_EXPORT_SECONDS) as tables:
+    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=settings.WORK_DIR, prefix="export-") as folder,
+        _opened(left, right, samples, settings.EXPLORER_EXPORT_SECONDS) as tables,
+    ):
         which, wrong = which_of(form, filters, tables, is_turned=is_later(job, other))
-        if wrong:  # the page says what
+        is_long = kind == "xlsx" and questions.count(tables, which) > saving.SHEET_AT_MOST
+        if is_long:
+            sentence = (
+                f"A worksheet is made of up to {saving.SHEET_AT_MOST:,} differences. Filter further, or take TSV."
+            )
+            messages.error(request, sentence)
+        if wrong or is_long:  # the page says what is wrong
             return redirect(f"{reverse('annotations:compare', args=[job.pk])}?{request.GET.urlencode()}")
-        for line in questions.lines(tables, which):
-            file.write(("\t".join(line) + "\n").encode())
-    file.seek(0)
+        target = Path(folder) / "file"
+        saving.write(kind, tables, which, target)
+        file = target.open("rb")  # stays readable when its name is gone
     for one, through in ((job, access.share_of(request)), (other, share)):
         if through is not None:
             audit.record("download comparison", signed_in(request), f"job:{one.pk}", share=str(through.pk))
-    name = storage.output_name(job.upload.file_name, ".compared.tsv")
-    return FileResponse(file, as_attachment=True, filename=name, content_type="text/tab-separated-values")
+    name = storage.output_name(job.upload.file_name, f".compared.{kind}")
+    return FileResponse(file, as_attachment=True, filename=name, content_type=saving.TYPES[kind])
 
 
 def _other(request: HttpRequest, given: dict[str, Any]) -> tuple[Job | None, Share | None]:

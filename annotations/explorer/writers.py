@@ -6,7 +6,7 @@ All four are streams: memory does not grow with the number of alleles.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -57,31 +57,36 @@ def write_tsv(question: Question, target: Path, hear: Hear) -> None:
 
 
 def write_xlsx(question: Question, target: Path, hear: Hear) -> None:
-    """The chosen columns, for reading. A text is a text: none is ever a formula or a link.
-
-    Raises TooManyRowsError.
-    """
+    """The chosen columns, for reading. Raises TooManyRowsError."""
     names = [*_PLACE, *question.chosen]
+    parts = walk(question.tables, _sql(question, names), _bound(question), ROWS_AT_ONCE)
+    write_sheet(target, "Variants", [columns.title(name) for name in names], parts, hear)
+
+
+def write_sheet(
+    target: Path, title: str, heads: list[str], parts: Iterable[Iterable[Sequence[Any]]], hear: Hear
+) -> None:
+    """A workbook of one sheet. A text is a text: none is ever a formula or a link. Raises TooManyRowsError."""
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
                "strings_to_numbers": False, "tmpdir": str(target.parent)}  # fmt: skip
     with xlsxwriter.Workbook(str(target), options) as book:
-        sheet = book.add_worksheet("Variants")
+        sheet = book.add_worksheet(title)
         bold = book.add_format({"bold": True})
-        for place, name in enumerate(names):
-            sheet.write_string(0, place, columns.title(name), bold)
+        for place, head in enumerate(heads):
+            sheet.write_string(0, place, head, bold)
         sheet.freeze_panes(1, 0)
         row = 0
-        for part in walk(question.tables, _sql(question, names), _bound(question), ROWS_AT_ONCE):
+        for part in parts:
             for values in part:
                 row += 1
                 if row > SHEET_ROWS:
                     raise TooManyRowsError
                 _write_row(sheet, row, values)
             hear(row)
-        sheet.autofilter(0, 0, row, len(names) - 1)
+        sheet.autofilter(0, 0, row, len(heads) - 1)
 
 
-def _write_row(sheet: Any, row: int, values: tuple[Any, ...]) -> None:
+def _write_row(sheet: Any, row: int, values: Sequence[Any]) -> None:
     for place, value in enumerate(values):
         if isinstance(value, bool):
             sheet.write_boolean(row, place, value)
