@@ -124,6 +124,7 @@ MIDDLEWARE = [
     "accounts.security.sessions.keep_track",
     "accounts.security.second_factor.required",
     "accounts.terms.asked_again",
+    "gas.staff_reads.recorded",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "gas.middleware.say_what_is_allowed",

@@ -24,8 +24,8 @@ def test_a_suspended_user_is_out_at_once_and_comes_back_with_a_reason(client: Cl
 
     user.refresh_from_db()
     assert user.is_active
-    told = AuditEntry.objects.filter(target=f"user:{user.pk}").order_by("id").values_list("action", "detail")
-    assert list(told) == [
+    entries = AuditEntry.objects.filter(target=f"user:{user.pk}").exclude(action="staff read").order_by("id")
+    assert list(entries.values_list("action", "detail")) == [
         ("suspend user", {"reason": "abuse"}),
         ("let user in", {"reason": "talked to them"}),
     ]

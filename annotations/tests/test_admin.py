@@ -10,6 +10,7 @@ from accounts.tests.people import sign_in_staff
 from annotations import references, transitions
 from annotations.models import Job, JobStatus
 from annotations.tests.conftest import put_upload, take
+from gas import audit
 from gas.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +126,19 @@ def test_every_row_of_the_app_is_read_only_in_the_admin(rf):
             assert not model_admin.has_add_permission(request)
             assert not model_admin.has_change_permission(request)
             assert not model_admin.has_delete_permission(request)
+
+
+def test_what_staff_read_is_in_the_audit_log_and_what_they_are_refused_is_not(staff, job):
+    staff.get(reverse("admin:index"))
+    staff.get(reverse("admin:annotations_job_changelist"), {"q": str(job.owner.email)})
+    staff.get(reverse("admin:annotations_job_change", args=[job.pk]))
+    staff.get(reverse("admin:accounts_user_change", args=[job.owner_id]))
+    staff.get(reverse("admin:annotations_job_change", args=[job.owner_id]))
+    Client().get(reverse("admin:annotations_job_change", args=[job.pk]))
+    reads = AuditEntry.objects.filter(action="staff read").order_by("pk")
+    assert list(reads.values_list("target", "detail__page")) == [
+        ("", "annotations_job_changelist"),
+        (f"job:{job.pk}", "annotations_job_change"),
+        (f"user:{job.owner_id}", "accounts_user_change"),
+    ]
+    assert set(reads.values_list("actor", flat=True)) == {audit.pseudonym(User.objects.get(email="boss@example.org"))}

@@ -105,7 +105,7 @@ def test_a_list_from_a_shell_names_no_owner(job, capsys):
     call_command("jobs")
     said = capsys.readouterr().out
     assert str(job.pk) in said
-    assert "1 jobs are open." in said
+    assert "1 job is open." in said
     assert job.owner.email not in said
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 
 from annotations import transitions
 from annotations.models import OPEN_STATUSES, Job
@@ -46,7 +47,8 @@ class Command(BaseCommand):
         for job in opened[:MAX_SHOWN]:
             since = job.submitted_at.isoformat(timespec="seconds")
             self.stdout.write(f"{job.pk}  {job.status:<8} attempt {job.attempt}  since {since}")
-        self.stdout.write(f"{opened.count()} jobs are open.")
+        count = opened.count()
+        self.stdout.write(f"{count} {ngettext('job is', 'jobs are', count)} open.")
 
     def _act(self, action: str, job_id: UUID, is_done: bool, done: str, refused: str) -> None:
         if not is_done:
