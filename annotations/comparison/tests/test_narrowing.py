@@ -142,6 +142,13 @@ def test_the_numbers_beside_the_kinds_are_of_what_the_filters_leave(client, pair
     assert 'Now benign <span class="num">1</span>' in _page(client, pair, "&gene=WDR5")
 
 
+def test_where_nothing_is_left_the_page_says_why_and_leads_back(client, pair):
+    assert "No difference passes these filters" in _page(client, pair, "&clinvar=Benign&kind=right")
+    page = _page(client, pair, "&reclassified=gone")
+    assert "No difference of this kind" in page
+    assert f'<a href="?with={pair[1].pk}">Show all 5 differences</a>' in page
+
+
 def test_links_and_forms_keep_the_filters(client, pair):
     page = _page(client, pair, "&impact=HIGH&gene=RYR1&kind=changed")
     assert "gene=RYR1&amp;impact=HIGH&amp;kind=left" in page
