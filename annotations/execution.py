@@ -22,9 +22,9 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, current_thread, main_thread
-from time import monotonic
+from time import monotonic, time
 from uuid import UUID
 
 from django.conf import settings
@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 FAIL_AT_ONCE = ("cpu_limit", "output_too_large")  # the same file would meet the same limit again
 MAX_EXIT = 1000  # characters of the child's end that the timeline keeps
+LEFTOVER_SECONDS = 24 * 3600  # longer than any download of a result is made for
 PATIENCE_SECONDS = 300  # with a database that is away, before the sweep is left to settle the job
 
 
@@ -286,7 +287,7 @@ def _workspace(claim: Claim) -> Iterator[child.Workspace]:
 
 
 def _clear_leftovers() -> None:
-    """Delete the folders of attempts that ended without their worker: those that do not run any more."""
+    """Delete what killed workers left: the folders of attempts that do not run any more, and of downloads."""
     for folder in settings.WORK_DIR.iterdir():
         job_id, _, attempt = folder.name.rpartition("-")
         try:
@@ -295,3 +296,7 @@ def _clear_leftovers() -> None:
             continue
         if not wanted.exists():
             shutil.rmtree(folder, ignore_errors=True)
+    for folder in settings.WORK_DIR.glob("export-*"):
+        with suppress(FileNotFoundError):  # it was ready meanwhile
+            if time() - folder.stat().st_mtime > LEFTOVER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -349,3 +350,15 @@ def test_the_summary_is_kept_with_the_result_and_the_version_that_made_it(job, s
     output = job.result.outputs.get(kind=OutputKind.SUMMARY)
     with storage.open_output(output) as stream:
         assert json.load(stream) | {"software": f"GAS {settings.SITE_VERSION}"} == job.result.summary
+
+
+def test_what_a_killed_download_left_on_the_disk_is_deleted_by_the_worker(settings):
+    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
+    left, busy = (settings.WORK_DIR / f"export-{name}" for name in ("left", "busy"))
+    for folder in (left, busy):
+        folder.mkdir()
+        (folder / "file").write_bytes(b"half")
+    long_ago = time.time() - execution.LEFTOVER_SECONDS - 60
+    os.utime(left, (long_ago, long_ago))
+    execution.run_next()
+    assert (left.exists(), busy.exists()) == (False, True)
