@@ -18,6 +18,7 @@ from annotations.explorer.inheritance import GENOTYPES, PATTERNS, Trio, fits, ha
 from annotations.genomics.consequence.terms import IMPACTS, TERMS
 
 PAGE_SIZE: Final = 50
+SEEN: Final = 2000  # alleles that the question for a page counts by the way: of most filters it sees them all
 FREQUENCY: Final = "frequency"  # a column of ours: the highest of all sources
 FACETS: Final = {
     "impact": "worst_impact",
@@ -56,10 +57,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Page:
-    """Some alleles, as dictionaries by column; `next_key` asks for those behind, "" at the end."""
+    """Some alleles, as dictionaries by column; `next_key` asks for those behind, "" at the end.
+
+    number: how many pass the filters in all, where the question has seen it.
+    """
 
     alleles: list[dict[str, Any]]
     next_key: str
+    number: int | None = None
 
 
 def read_order(text: str, columns: Mapping[str, str]) -> Order:
@@ -77,17 +82,20 @@ def page(tables: Cursor, columns: Mapping[str, str], where: Condition, order: Or
     direction = "DESC" if order.is_descending else "ASC"
     ordering = "allele" if order == Order() else f"sort_key {direction} NULLS LAST, allele"
     filtered = both([where, behind])
-    # First which ones, by the few columns that decide, then all columns of those few.
+    # First which ones, by the few columns that decide, then all columns of those few. A filter has to look at all
+    # alleles to find the first ones that pass: a few more cost nothing, and to count them anew as much again.
+    limit = PAGE_SIZE if after or where == both([]) else SEEN
     keys = (
         f"SELECT alleles.rowid AS place, allele, {sort} AS sort_key FROM {filtered.source} "  # noqa: S608
-        f"WHERE {filtered.sql} ORDER BY {ordering} LIMIT {PAGE_SIZE + 1}"
+        f"WHERE {filtered.sql} ORDER BY {ordering} LIMIT {limit + 1}"
     )
     found = tables.all(keys, [*bound, *filtered.parameters])
     shown = found[:PAGE_SIZE]
     whole = f"SELECT *, {frequency_sql(columns)} AS {FREQUENCY} FROM alleles WHERE rowid IN (SELECT unnest(?))"  # noqa: S608
     alleles = {row["allele"]: row for row in tables.all(whole, [[key["place"] for key in shown]])}
     next_key = _write_key(shown[-1]) if len(found) > PAGE_SIZE else ""
-    return Page([alleles[key["allele"]] for key in shown], next_key)
+    number = len(found) if limit == SEEN and len(found) <= SEEN else None
+    return Page([alleles[key["allele"]] for key in shown], next_key, number)
 
 
 def sort_sql(order: Order, columns: Mapping[str, str]) -> tuple[str, list[Any]]:

@@ -18,14 +18,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from annotations import access
-from annotations.explorer import columns, database, files, queries
+from annotations.explorer import columns, database, files, lines, queries
 from annotations.explorer.conditions import CLINVAR, Condition, both, conditions_of, frequency_columns, trio_of
 from annotations.explorer.database import Cursor
 from annotations.explorer.filters import LISTED_SAMPLES, Filters
 from annotations.explorer.inheritance import GENOTYPES, PATTERNS, column
 from annotations.explorer.models import ExportKind, SavedFilter
 from annotations.explorer.presets import PRESETS
-from annotations.models import Job, JobStatus, VariantNote
+from annotations.models import Job, JobStatus
 from annotations.notes import keeping
 from gas.errors import RETRY_AFTER_SECONDS, page
 
@@ -109,7 +109,7 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         order = queries.read_order(request.GET.get("sort", ""), known)
         found = queries.page(tables, known, where, order, request.GET.get("after", ""))
         total = queries.count(tables, both([]))
-        number = queries.count(tables, where)
+        number = queries.count(tables, where) if found.number is None else found.number
     marks = keeping.marks_of(request, job)
     chosen = columns.chosen(request.GET.getlist("column"), known)
     context = {
@@ -119,8 +119,8 @@ def explore(request: HttpRequest, job: Job) -> HttpResponse:
         "page": found,
         "number": number,
         "total": total,
-        "heads": columns.heads(chosen, known, order.key),
-        "lines": [_line(allele, chosen, known, marks) for allele in found.alleles],
+        "heads": (heads := columns.heads(chosen, known, order.key)),
+        "lines": lines.marked(request, job, found.alleles, heads[2:], marks),
         "stars": sum(note.is_starred for note in marks.values()),
         "star_address": _changed(request.GET, starred=None if request.GET.get("starred") else "on"),
         "is_behind": bool(request.GET.get("after")),
@@ -301,25 +301,6 @@ def _given(query: QueryDict) -> dict[str, Any]:
         "hidden": [pair for pair in pairs if pair[0] in ("preset", "starred", "sort", "column")],
         "listed": [pair for pair in pairs if pair[0] in (*queries.FACETS, "genotype", "pattern")],
         "kept": [pair for pair in pairs if pair[0] != "column"],
-    }
-
-
-def _line(
-    allele: dict[str, Any], chosen: list[str], known: dict[str, str], marks: Mapping[str, VariantNote]
-) -> dict[str, Any]:
-    """An allele as a line of the table."""
-    heads = columns.heads(chosen, known, "")[2:]
-    mark = marks.get(keeping.allele_of(allele).digest)
-    return {
-        "allele": allele,
-        "is_starred": mark is not None and mark.is_starred,
-        "note": mark.text if mark else "",
-        "name": f"{columns.place(allele)} {columns.change(allele)}",
-        "place": columns.place(allele),
-        "change": columns.change(allele),
-        "more_genes": len((allele["other_genes"] or "").split(",")),
-        "worst": columns.cell("worst_consequence", allele),
-        "cells": [(head.name, head.title, columns.cell(head.name, allele), head.is_number) for head in heads],
     }
 
 

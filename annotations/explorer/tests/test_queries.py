@@ -221,3 +221,16 @@ def test_an_alleles_transcripts_begin_with_the_picked_one(tables):
     rows = queries.transcripts(tables, 1)
     assert [(row["gene_symbol"], row["picked"]) for row in rows] == [("WDR5", True), ("TP53", False)]
     assert queries.transcripts(tables, 99) == []
+
+
+@pytest.mark.parametrize("seen", [2, 3])
+def test_the_question_for_a_page_counts_what_it_sees_whole_and_no_more(seen, tables, monkeypatch):
+    monkeypatch.setattr(queries, "PAGE_SIZE", 1)
+    monkeypatch.setattr(queries, "SEEN", seen)
+    known = tables.columns()
+    where = both(conditions_of({"filter": ("PASS",)}, tables, known).values())
+    first = queries.page(tables, known, where, queries.read_order("", known), "")
+    assert [one["pos"] for one in first.alleles] == [100]
+    assert first.number == (3 if seen == 3 else None)
+    behind = queries.page(tables, known, where, queries.read_order("", known), first.next_key)
+    assert ([one["pos"] for one in behind.alleles], behind.number) == ([300], None)

@@ -44,6 +44,18 @@ def test_the_table_shows_each_allele_once_and_marks_what_the_picked_transcript_h
     assert "<script>" not in page.replace('<script src="', "")
 
 
+def test_what_a_file_says_is_text_in_every_cell(client, user, make_result):
+    evil = '"><script>alert(1)</script>'
+    row = transcript("missense_variant", evil, hgvsc=f"ENST1.1:c.{evil}", hgvsp=f"ENSP1.1:p.{evil}")
+    values = {"filter": evil, "id": evil, "clinvar_clnsig": evil}
+    result = make_result(user, table([allele("chr19", 2000, "A", "G", row, **values)]))
+    shown = "&".join(f"column={name}" for name in ("consequence", "hgvsc", "hgvsp", "filter", "id", "clinvar_clnsig"))
+    page = _page(client, result, f"?{shown}")
+    assert page.count("alert(1)") == 6
+    assert "<script>alert" not in page
+    assert '"><script' not in page
+
+
 def test_filters_come_from_the_address_and_stay_in_its_links(client, result):
     page = _page(client, result, "?gene=RYR1&sort=-pos")
     assert "chr1:1,000" not in page
