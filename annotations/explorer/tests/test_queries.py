@@ -127,7 +127,7 @@ def test_a_change_is_found_by_what_it_does_to_the_sequence(query, positions, use
         ("region=chr19:5-1", "region", "ends before it begins"),
         ("region=chr19:x", "region", "is not a region"),
         ("impact=AWFUL", "impact", "is not one of the impacts"),
-        ("af_below=2", "af_below", "less than or equal to 1"),
+        ("af_below=2", "af_below", "from 0 to 1"),
         ("gene=" + ",".join(f"G{number}" for number in range(3000)), "gene", "more than 1,000"),
         ("preset=all", "preset", "not one of the available choices"),
     ],
