@@ -122,6 +122,12 @@ def _sign_in(page: Page, email: str) -> None:
     _submit(username=email, password=PASSWORD)(page)
 
 
+def _prove(page: Page) -> None:
+    """Say the password again where the last time is long ago."""
+    if page.locator("main [name=password]").count():
+        _submit(password=PASSWORD)(page)
+
+
 def _enrol(page: Page) -> str:
     """Sign in as somebody new and set up an app as the second factor; the codes are shown. Who it was."""
     email = next(_newcomers)
@@ -302,7 +308,7 @@ def _account(at: dict[str, str]) -> dict[str, Shot]:
         "security-new-token": Shot("/accounts/security/", act=_open("New token")),
         "security-staff": Shot("/accounts/security/", STAFF),
         "security-token-made": Shot("/accounts/security/", act=_token),
-        "second-factor-set-up": Shot("/accounts/security/second-factor/set-up/"),
+        "second-factor-set-up": Shot("/accounts/security/second-factor/set-up/", act=_prove),
         "second-factor-codes": Shot("/", NOBODY, _enrol),
         "second-factor-ask": Shot("/", NOBODY, _enrol_and_come_back),
         "prove": Shot("/accounts/security/prove/"),
