@@ -118,11 +118,17 @@ def list_jobs(request: HttpRequest, find: Query[schemas.Find]) -> dict[str, Any]
     }
 
 
-@router.get("/jobs/shared", auth=READ, response={200: list[schemas.JobBrief], **SAYS_NO}, url_name="shared_jobs")
-def list_shared(request: HttpRequest) -> list[dict[str, Any]]:
-    """The results that others show to the account by its address, the newest share first. Links are for browsers."""
-    shares = granting.addressed_to(user_of(request)).select_related("job__owner")
-    return [_brief(share.job, share) for share in shares[: granting.MAX_LIVE]]
+@router.get("/jobs/shared", auth=READ, response={200: schemas.JobList, **SAYS_NO}, url_name="shared_jobs")
+def list_shared(request: HttpRequest, find: Query[schemas.FindShared]) -> dict[str, Any]:
+    """The results that others show to the account by its address, the newest share first, 25 at a time.
+
+    What a link opens is for browsers.
+    """
+    shares, behind = granting.page_addressed_to(user_of(request), find.before)
+    return {
+        "jobs": [_brief(share.job, share) for share in shares],
+        "next": f"{_address('api:shared_jobs')}?before={behind}" if behind else None,
+    }
 
 
 @router.get("/jobs/{uuid:job_id}", auth=READ, response={200: schemas.JobOut, **SAYS_NO}, url_name="job")

@@ -150,8 +150,14 @@ class Find(Schema):
     before: str = Field("", max_length=100, description="From `next` of the jobs in front.")
 
 
+class FindShared(Schema):
+    """Which shared results to list."""
+
+    before: UUID | None = Field(None, description="From `next` of the results in front.")
+
+
 class JobList(Schema):
-    """Some jobs, newest first."""
+    """Some jobs, newest first; of shared ones the newest share."""
 
     jobs: list[JobBrief]
     next: str | None = Field(description="The address of the jobs behind; null at the end.")

@@ -25,6 +25,7 @@ MAX_LIVE: Final = 50
 SAME_OPENING: Final = timedelta(minutes=1)  # a page loaded again is no second look
 KEPT: Final = timedelta(days=90)  # an ended share stays in the owner's list
 LISTED_OPENINGS: Final = 20
+PAGE_SIZE: Final = 25  # of a list for programs, as of their own jobs
 
 
 class SharingError(Exception):
@@ -110,7 +111,20 @@ def addressed_to(user: User) -> QuerySet[Share]:
     mine = Q(recipient=user)
     if user.email_confirmed_at is not None:
         mine |= Q(recipient__isnull=True, email=user.email.lower())
-    return live().filter(mine, digest__isnull=True).order_by("-created_at")
+    return live().filter(mine, digest__isnull=True).order_by("-created_at", "id")
+
+
+def page_addressed_to(user: User, before: UUID | None) -> tuple[list[Share], UUID | None]:
+    """Some of these behind the share `before`, and the share to go on behind; None at the end."""
+    shares = addressed_to(user).select_related("job__owner")
+    if before is not None:
+        last = Share.objects.filter(pk=before).first()  # it may have ended meanwhile, and still says where to go on
+        if last is None:
+            return [], None
+        shares = shares.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, pk__gt=last.pk))
+    found = list(shares[: PAGE_SIZE + 1])
+    page = found[:PAGE_SIZE]
+    return page, page[-1].pk if len(found) > PAGE_SIZE else None
 
 
 def best_of(shares: QuerySet[Share], *order: str) -> Share | None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import ApiToken, Plan, User
 from accounts.security import tokens
@@ -211,11 +212,11 @@ def test_a_result_that_is_shared_by_name_is_listed_read_and_downloaded_as_its_ow
     theirs = Program(reader)
     claim = take(job)
     assert transitions.complete(claim, finished(claim, b"annotated"))
-    assert theirs.get("jobs/shared").json() == []
+    assert theirs.get("jobs/shared").json() == {"jobs": [], "next": None}
     job.refresh_from_db()
     share = granting.invite(user, job, reader.email, granting.Terms(allows_downloads=allows_downloads))
 
-    (listed,) = theirs.get("jobs/shared").json()
+    (listed,) = theirs.get("jobs/shared").json()["jobs"]
     assert (listed["id"], listed["shared"]["by"]) == (str(job.pk), "A user")
     assert listed["shared"]["allows_downloads"] is allows_downloads
     assert theirs.get("jobs").json()["jobs"] == []
@@ -233,7 +234,29 @@ def test_a_result_that_is_shared_by_name_is_listed_read_and_downloaded_as_its_ow
     assert granting.revoke(user, job, share.pk)
     for path in ("", "/files/vcf"):
         assert refusal(theirs.get(f"jobs/{job.pk}{path}")) == (404, "not_found")
-    assert theirs.get("jobs/shared").json() == []
+    assert theirs.get("jobs/shared").json() == {"jobs": [], "next": None}
+
+
+def test_shared_results_are_listed_page_by_page_though_one_ends_meanwhile(
+    user: User, make_user: MakeUser, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(granting, "PAGE_SIZE", 2)
+    reader = make_user(email_confirmed_at=timezone.now())
+    theirs = Program(reader)
+    shares = []
+    for _ in range(5):
+        claim = take(make_job(user))
+        assert transitions.complete(claim, finished(claim, b"annotated"))
+        job = Job.objects.get(pk=claim.job_id)
+        shares.append(granting.invite(user, job, reader.email, granting.Terms()))
+    first = theirs.get("jobs/shared").json()
+    assert granting.revoke(user, shares[3].job, shares[3].pk)  # the last of the first page
+    second = theirs.client.get(first["next"].removeprefix("http://testserver")).json()
+    third = theirs.client.get(second["next"].removeprefix("http://testserver")).json()
+    found = [job["id"] for answer in (first, second, third) for job in answer["jobs"]]
+    assert found == [str(share.job_id) for share in reversed(shares)]
+    assert third["next"] is None
+    assert theirs.get("jobs/shared?before=nonsense").status_code == 422
 
 
 def test_what_a_link_opens_is_not_for_programs(user: User, make_user: MakeUser, job: Job):
@@ -243,7 +266,7 @@ def test_what_a_link_opens_is_not_for_programs(user: User, make_user: MakeUser, 
     granting.make_link(user, job, granting.Terms(needs_sign_in=False, allows_downloads=True))
     stranger = Program(make_user(email_confirmed_at=job.submitted_at))
     assert refusal(stranger.get(f"jobs/{job.pk}")) == (404, "not_found")
-    assert stranger.get("jobs/shared").json() == []
+    assert stranger.get("jobs/shared").json() == {"jobs": [], "next": None}
 
 
 def test_somebody_elses_upload_is_not_submitted(make_user: MakeUser, job: Job, virus_reference: str, program: Program):
