@@ -235,8 +235,11 @@ def _search(text: str, columns: Mapping[str, str]) -> Condition:
         column = _NAME_COLUMNS[kind]
         parts = [Condition(f"contains({column}, ?)", (text if accession else f":{name}",))]
         if accession and kind in "cnp":  # the name may be on a transcript that was not picked
-            of_rows = f"SELECT allele_row FROM rows WHERE {column} = ?"  # noqa: S608 - column is one of ours
-            parts.append(Condition(f"allele_row IN ({of_rows})", (text,)))
+            of_version = Condition(f"{column} = ?", (text,))
+            of_any = Condition(f"starts_with({column}, ?) AND ends_with({column}, ?)", (f"{accession}.", f":{name}"))
+            same = of_version if "." in accession else of_any
+            of_rows = f"SELECT allele_row FROM rows WHERE {same.sql}"  # noqa: S608 - column is one of ours
+            parts.append(Condition(f"allele_row IN ({of_rows})", same.parameters))
         return either(parts)
     upper = text.upper()
     if _TRANSCRIPT.fullmatch(upper):  # picked or not

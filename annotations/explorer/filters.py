@@ -113,7 +113,8 @@ class Filters(forms.Form):
         label="Name",
         max_length=200,
         required=False,
-        help_text="Of a gene, a variant (rs121918592, c.1840C>T, p.Arg614Cys) or a transcript.",
+        help_text="Of a gene, a transcript or a variant: rs121918592, c.1840C>T, p.Arg614Cys of its picked transcript; "
+        "NM_000540:c.1840C>T of any.",
     )
     gene = WordsField(
         label="Genes",

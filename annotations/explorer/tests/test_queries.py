@@ -81,6 +81,10 @@ def _found(tables, query: str, order: str = "", after: str = "") -> list[int]:
         ("q=c.10A>G", [100]),
         ("q=p.Arg4Gly", [100]),
         ("q=ENST_TP53.1:c.20A>G", [200]),
+        ("q=ENST_TP53:c.20A>G", [200]),  # of any version, picked or not
+        ("q=ENST_TP53:c.10A>G", [100]),
+        ("q=ENST_TP5:c.20A>G", []),
+        ("q=ENST_TP53:c.0A>G", []),
         ("q=tp5", [100]),
         ("q=100%25", []),
         ("q=enst00000000042", [400]),  # which was not picked
