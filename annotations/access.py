@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from accounts.models import User
 from annotations.models import Job, JobStatus, OwnSource, Upload
 from annotations.sharing import granting, opened
 from annotations.sharing.models import Share
-from gas import errors
+from gas import audit, errors
 
 PAGE_SIZE = 25
+SITTING = timedelta(hours=1)  # ranges that a browser reads of a result within it are one entry of the audit log
+MAX_SITTINGS = 20
+_SITTINGS = "sittings"  # in the session: {job: when it was noted}, newest last
 SHARE_ENDED = (
     "This result is not shared with you any more: the link has expired, was revoked, or is not complete. "
     "Ask whoever sent it for a new one."
@@ -113,6 +117,30 @@ def may_take_files(request: HttpRequest) -> bool:
     """The reader of a `readable` view may have the result's files: its owner, and whom the owner allows it."""
     share = share_of(request)
     return share is None or share.allows_downloads
+
+
+def note_taken(request: HttpRequest, action: str, job: Job, share: Share | None, **detail: object) -> None:
+    """Who takes a file made of a job's result, through which share if the job is not theirs, in the audit log.
+
+    tests_e2e/trace/ asks every route for its entry.
+    """
+    reader = request.user if isinstance(request.user, User) else None
+    through = {"share": str(share.pk)} if share else {}
+    audit.record(action, reader, f"job:{job.pk}", **detail, **through)
+
+
+def note_browsing(request: HttpRequest, job: Job) -> None:
+    """The same of who reads a file of a `readable` job by ranges: at the first of them, then after each SITTING.
+
+    At the first of any kind: the index can be left out, and the log must not grow by a row for each of hundreds.
+    """
+    now = timezone.now()
+    noted: dict[str, str] = request.session.get(_SITTINGS, {})
+    if (at := noted.get(str(job.pk))) and now - datetime.fromisoformat(at) < SITTING:
+        return
+    note_taken(request, "browse output", job, share_of(request))
+    others = {key: when for key, when in noted.items() if key != str(job.pk)}
+    request.session[_SITTINGS] = dict([*others.items(), (str(job.pk), now.isoformat())][-MAX_SITTINGS:])
 
 
 def reference_readable(view: View) -> View:

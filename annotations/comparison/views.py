@@ -35,7 +35,6 @@ from annotations.explorer.views import FACET_TITLES, Group, explained
 from annotations.genomics.consequence.terms import IMPACTS
 from annotations.models import Job
 from annotations.sharing.models import Share
-from gas import audit
 
 KIND_WORDS = {
     "left": "Only in this result",
@@ -167,8 +166,7 @@ def compare_file(request: HttpRequest, job: Job) -> HttpResponseBase:
         saving.write(kind, tables, which, target)
         file = target.open("rb")  # stays readable when its name is gone
     for one, through in ((job, access.share_of(request)), (other, share)):
-        if through is not None:
-            audit.record("download comparison", signed_in(request), f"job:{one.pk}", share=str(through.pk))
+        access.note_taken(request, "download comparison", one, through)
     name = storage.output_name(job.upload.file_name, f".compared.{kind}")
     return FileResponse(file, as_attachment=True, filename=name, content_type=saving.TYPES[kind])
 

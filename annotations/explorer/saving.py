@@ -107,7 +107,9 @@ def _export(request: HttpRequest, job: Job, kind: str, query: str) -> HttpRespon
         where = both(conditions_of(filters.values, tables, known).values())
         number, total = queries.count(tables, where), queries.count(tables, both([]))
     if exports.is_small(kind, number, total):
-        return _at_once(job, kind, query)
+        answer = _at_once(job, kind, query)
+        access.note_taken(request, "download export", job, None, kind=kind, alleles=number)
+        return answer
     try:
         made = exports.request(job, kind, query, number)
     except exports.TooManyExportsError:
@@ -161,5 +163,6 @@ def export_file(request: HttpRequest, job_id: UUID, export_id: UUID) -> HttpResp
     if found.status != ExportStatus.READY:
         raise Http404
     results = area("results")
+    access.note_taken(request, "download export", found.job, None, kind=found.kind, alleles=found.alleles_total)
     address = results.link(found.storage_key, exports.file_name(found.job, found.kind))
     return redirect(address) if address else _sent(found.job, found.kind, results.open(found.storage_key))

@@ -95,6 +95,7 @@ def result_part(request: HttpRequest, job: Job, kind: str) -> HttpResponseBase:
     if output is None or not is_given:
         raise Http404
     found = output
+    access.note_browsing(request, job)
     return ranges.send(request, found.size_bytes, lambda start, stop: storage.read_part(found, start, stop), BYTES)
 
 

@@ -22,7 +22,9 @@ def plot_file(request: HttpRequest, job: Job, key: str, ending: str) -> HttpResp
     if plot is None:
         raise Http404
     rows = [plot.head, *((row.label, str(row.number)) for row in plot.rows)]
-    return as_file(job, f"{key}.{ending}", plot.svg, rows)
+    file = as_file(job, f"{key}.{ending}", plot.svg, rows)
+    access.note_taken(request, "download plot", job, access.share_of(request), name=f"{key}.{ending}")
+    return file
 
 
 def as_file(job: Job, name: str, svg: str, rows: Iterable[Sequence[str]]) -> HttpResponse:

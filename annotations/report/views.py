@@ -44,6 +44,7 @@ def report(request: HttpRequest, job: Job) -> HttpResponse:
     ):
         context["why_no_variants"] = "The table of variants could not be read when this report was written."
     page = render_to_string("annotations/report.html", context)
+    access.note_taken(request, "download report", job, access.share_of(request))
     name = storage.output_name(job.upload.file_name, ".report.html")
     headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
     return HttpResponse(page, content_type="text/html; charset=utf-8", headers=headers)

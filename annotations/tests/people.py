@@ -80,7 +80,12 @@ def virus_files(virus_reference: str, tmp_path_factory: pytest.TempPathFactory) 
 def virus_job(settings: Any, virus_files: Path, person: User, make_job: MakeJob, tmp_path: Path) -> Job:
     """A done job of the person: VIRUS_VCF with its real table and summary."""
     settings.EXPLORER_DIR = tmp_path / "explorer"
-    claim = take(make_job(person))
+    return done_virus(make_job(person), virus_files)
+
+
+def done_virus(job: Job, virus_files: Path) -> Job:
+    """The job, done with the table and summary of VIRUS_VCF."""
+    claim = take(job)
     table = virus_files / "annotated.parquet"
     key = storage.output_key(claim, OutputKind.PARQUET)
     area("results").store(table, key, lambda: None)

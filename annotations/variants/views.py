@@ -67,7 +67,9 @@ def protein_file(request: HttpRequest, job: Job, allele: int, ending: str) -> Ht
         raise Http404
     rows = [(str(one.place), *one.words.split(", ", 1), one.impact) for one in protein["variants"]]
     name = f"{protein['outline'].transcript_id}.{ending}"
-    return as_file(job, name, protein["svg"], [("Amino acid", "Variant", "Consequence", "Impact"), *rows])
+    file = as_file(job, name, protein["svg"], [("Amino acid", "Variant", "Consequence", "Impact"), *rows])
+    access.note_taken(request, "download protein", job, access.share_of(request), allele=allele)
+    return file
 
 
 def _look_up(request: HttpRequest, job: Job, allele: int) -> tuple[Variant, dict[str, Outline], dict[str, Any] | None]:
