@@ -20,7 +20,7 @@ class OutboxMessage(models.Model):
     """One effect outside the database (a mail, a doorbell, a call) that a transaction promised.
 
     Written in the transaction that decides it, done afterwards by the sweep, retried with back-off.
-    `dedupe_key` makes the promise unique: the same effect cannot be promised twice.
+    `dedupe_key` makes the promise unique: the same effect cannot be promised twice while its row is kept.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -45,8 +45,12 @@ class OutboxMessage(models.Model):
             ),
         ]
         indexes = [
-            # The sweep asks for the oldest due messages, every period.
+            # The sweep asks for the oldest due messages, every period; the metrics count them at each scrape.
             models.Index(fields=["due_at"], name="outbox_due", condition=Q(status=OutboxStatus.PENDING)),
+            # The metrics count what failed for good; the admin's start page shows the newest of it.
+            models.Index(fields=["created_at"], name="outbox_failed", condition=Q(status=OutboxStatus.FAILED)),
+            # The sweep deletes what was done long ago.
+            models.Index(fields=["done_at"], name="outbox_done", condition=Q(status=OutboxStatus.DONE)),
         ]
 
     def __str__(self) -> str:

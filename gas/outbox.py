@@ -2,6 +2,10 @@
 
 A message is claimed by one conditional UPDATE that raises `tries`; that number is the fence:
 only the sweeper that saw it may settle the message.
+
+What was done is kept for KEPT: as a history for staff, and so that its key is not promised again. No
+key recurs for longer than a few days: those that repeat name an hour, a day or a moment, all others a
+row that allows its effect once. One that did recur would have its effect again after KEPT.
 """
 
 from __future__ import annotations
@@ -29,10 +33,12 @@ SWEEP_SECONDS = 20.0
 FIRST_PAUSE_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 3600
 MAX_TRIES = 30  # with the pauses above: about a day
+KEPT = timedelta(days=30)  # after it was done; what failed for good is kept until somebody decides
+FORGOTTEN_AT_ONCE = 1000  # in one short DELETE for each turn: some millions a day
 
 
 def promise(kind: str, dedupe_key: str, payload: dict[str, Any], due_at: datetime | None = None) -> None:
-    """Promise an effect in the caller's transaction; a repeated `dedupe_key` changes nothing.
+    """Promise an effect in the caller's transaction; a `dedupe_key` promised before changes nothing (see KEPT).
 
     `payload` holds ids, never an address or a name: the handler reads the truth of its moment.
     """
@@ -49,7 +55,9 @@ def sweep() -> None:
     that sweeping works: waiting for it could leave a message behind that came at its very end.
     """
     ends = monotonic() + SWEEP_SECONDS
-    with turn("outbox", SWEEP_SECONDS):
+    with turn("outbox", SWEEP_SECONDS) as mine:
+        if mine is not None:
+            forget_old()
         while message_ids := list(_due().order_by("due_at").values_list("pk", flat=True)[:BATCH]):
             for message_id in message_ids:
                 if monotonic() > ends:
@@ -73,6 +81,14 @@ def deliver(message_id: Any) -> bool:
         return False
     _own(message).update(status=OutboxStatus.DONE, done_at=Now(), lease_until=None, last_error="")
     return True
+
+
+def forget_old() -> None:
+    """Delete some of what was done long ago, the oldest first."""
+    done = OutboxMessage.objects.filter(status=OutboxStatus.DONE, done_at__lt=from_now(-KEPT))
+    old = list(done.order_by("done_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    if old:
+        OutboxMessage.objects.filter(pk__in=old).delete()
 
 
 def _lease() -> timedelta:

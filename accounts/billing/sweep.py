@@ -16,7 +16,7 @@ from accounts.billing.models import BillingAccount, Standing, StripeEvent
 from accounts.billing.sync import ContendedError, promise_mail, sync
 from accounts.models import PlanCode
 from gas import registry
-from gas.clock import from_now
+from gas.clock import database_now, from_now
 from gas.sweeping import Turn, turn
 
 logger = logging.getLogger(__name__)
@@ -50,9 +50,13 @@ def _past_due_longer_than(span: timedelta) -> list[BillingAccount]:
 
 
 def _remind() -> None:
-    """A second mail before the grace ends; its key makes it one."""
+    """A second mail before the grace ends; its key makes it one.
+
+    None after it, though an admin's decision may keep the plan: the key is remembered for a while only.
+    """
+    now = database_now()
     for account in _past_due_longer_than(max(timedelta(), timedelta(days=settings.PAST_DUE_DAYS) - REMIND_BEFORE)):
-        if account.past_due_since is not None:
+        if account.past_due_since is not None and account.grants_premium(now):
             promise_mail(account, "payment_reminder", account.past_due_since)
 
 

@@ -68,9 +68,24 @@ def test_a_failed_payment_is_premium_for_seven_days_with_mails(user, double, mai
         settle()
     assert plan_of(user) == PlanCode.FREE
     assert mailoutbox[-1].subject == "GAS Premium has ended"
-    # The reminder's moment was moved by the test, so that it is sent again for the new one.
-    assert len({(mail.subject, mail.body) for mail in mailoutbox}) == len(mailoutbox)
+    assert len(mailoutbox) == 3
     assert not broken()
+
+
+def test_no_reminder_follows_the_end_of_the_grace_however_long_an_admins_decision_keeps_the_plan(
+    user, double, mailoutbox
+):
+    subscription = buy(double, user)
+    hear_all(double)
+    double.card(subscription["customer"], fails=True)
+    double.advance(days=31)
+    hear_all(double)
+    User.objects.filter(pk=user.pk).update(plan_override="premium", plan_override_reason="pilot project")
+    begin_past_due(user, days=40)
+    sweep.sweep()
+    settle()
+    assert plan_of(user) == PlanCode.PREMIUM
+    assert [mail.subject for mail in mailoutbox] == ["A payment for GAS Premium failed"]
 
 
 def test_when_stripe_gives_up_before_the_grace_is_over_the_user_is_told(user, double, mailoutbox):

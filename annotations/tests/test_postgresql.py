@@ -31,6 +31,7 @@ def url() -> Iterator[str]:
 def test_the_life_of_a_job_holds_on_postgresql(url):
     folder = Path(__file__).parent
     files = [str(folder / f"test_{name}.py") for name in MODULES]
+    files.append(str(settings.BASE_DIR / "gas" / "tests" / "test_outbox.py"))
     command = [sys.executable, "-m", "pytest", "--ds=annotations.tests.postgresql_settings", "-p", "no:xdist", *files]
     environment = os.environ | {"TEST_POSTGRESQL_URL": url}
     done = subprocess.run(

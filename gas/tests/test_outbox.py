@@ -2,10 +2,10 @@ from datetime import timedelta
 from smtplib import SMTPRecipientsRefused
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
-from gas import doorbell, outbox, registry
+from gas import doorbell, metrics, outbox, overview, registry
 from gas.clock import database_now
 from gas.models import OutboxMessage, OutboxStatus
 
@@ -201,3 +201,70 @@ def test_a_due_promise_rings_when_it_is_committed(django_capture_on_commit_callb
         assert rings == []
 
     assert rings == [("gas.sweep_outbox", "control")]
+
+
+def done(count, age, key="d"):
+    at = database_now() - age
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(kind="note", dedupe_key=f"{key}-{n}", status=OutboxStatus.DONE, due_at=at, done_at=at)
+        for n in range(count)
+    )
+
+
+def test_what_was_done_long_ago_is_forgotten_and_nothing_else():
+    at = database_now() - outbox.KEPT - timedelta(days=1)
+    done(1, outbox.KEPT + timedelta(minutes=1), "old")
+    done(1, outbox.KEPT - timedelta(minutes=1), "young")
+    OutboxMessage.objects.create(kind="note", dedupe_key="failed", status=OutboxStatus.FAILED, due_at=at)
+    OutboxMessage.objects.create(kind="from the future", dedupe_key="waiting", due_at=at)
+
+    outbox.sweep()
+
+    assert set(OutboxMessage.objects.values_list("dedupe_key", flat=True)) == {"young-0", "failed", "waiting"}
+
+
+def test_a_turn_forgets_a_bounded_number_and_the_next_goes_on(monkeypatch, handled):
+    monkeypatch.setattr(outbox, "FORGOTTEN_AT_ONCE", 3)
+    done(5, outbox.KEPT + timedelta(days=1))
+    outbox.promise("note", "n-1", {"id": 1})
+
+    outbox.sweep()
+    assert (OutboxMessage.objects.filter(dedupe_key__startswith="d-").count(), handled) == (2, [{"id": 1}])
+
+    outbox.sweep()
+    assert not OutboxMessage.objects.filter(dedupe_key__startswith="d-").exists()
+
+
+def plans_of(work):
+    """How the database answers each question about messages that `work` asks, parameters bound as they are."""
+    asked = []
+
+    def keep(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and "gas_outboxmessage" in sql:
+            asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(keep):
+        work()
+    found = {}
+    with connection.cursor() as cursor:
+        for sql, params in asked:
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{sql}", params)
+            found[sql] = "\n".join(str(row[-1]) for row in cursor.fetchall())
+    return found
+
+
+def test_what_is_asked_at_each_scrape_and_sweep_looks_at_no_message_that_is_done():
+    done(5000, timedelta(days=1))
+    done(100, outbox.KEPT + timedelta(days=1), "old")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    found: dict[str, str] = {}
+    for work in (lambda: list(metrics._outbox()), overview.failed_promises, outbox.sweep):
+        asked = plans_of(work)
+        assert asked
+        found |= asked
+
+    for sql, plan in found.items():
+        assert "outbox_" in plan, f"{sql}\n{plan}"
