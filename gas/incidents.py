@@ -43,7 +43,8 @@ def keep(code: str, place: str, error: str, text: str) -> None:
     try:
         with transaction.atomic():
             if Incident.objects.filter(at__gt=from_now(-timedelta(minutes=1))).count() < MAX_IN_A_MINUTE:
-                Incident.objects.update_or_create(code=code[:80], defaults=values)
+                # The first of a code stays: nobody can write over what the staff look for.
+                Incident.objects.get_or_create(code=code[:80], defaults=values)
     except Exception:
         logger.exception("The incident %s could not be written down.", code)
 

@@ -45,11 +45,15 @@ def request_context(get_response: View) -> View:
 
 
 def _request_id(request: HttpRequest) -> str:
-    """The proxy's id where a proxy is trusted, else our own."""
+    """One of our own; where a proxy is trusted it begins with the proxy's, so that one search finds both logs.
+
+    A load balancer may pass on what a client chose: on its own that could be the code of another incident.
+    """
+    own = secrets.token_hex(6)
     given = request.headers.get("X-Request-ID", "")
     if settings.TRUSTED_PROXIES and _REQUEST_ID.fullmatch(given):
-        return given
-    return secrets.token_hex(6)
+        return f"{given}.{own}"
+    return own
 
 
 def _is_static(request: HttpRequest) -> bool:

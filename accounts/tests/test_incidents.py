@@ -40,6 +40,29 @@ def test_the_code_on_an_error_page_leads_the_staff_to_its_traceback(client, monk
     assert "GET /" in told
 
 
+def test_a_client_that_chooses_its_request_id_reaches_no_other_incident(client, settings, monkeypatch):
+    """A load balancer that passes the header on makes every client a proxy."""
+    settings.TRUSTED_PROXIES = 1
+    client.raise_request_exception = False
+    for said in ("first", "second"):
+
+        def fall(*_: object, said: str = said) -> None:
+            raise ValueError(said)
+
+        monkeypatch.setattr("annotations.views.render", fall)
+        page = client.get("/", headers={"X-Request-ID": "chosen-by-a-client"})
+        code = page.headers["X-Request-ID"]
+        assert f"ValueError: {said}" in Incident.objects.get(pk=code).traceback
+        assert code in page.content.decode()
+    assert Incident.objects.count() == 2
+
+
+def test_an_incident_is_not_overwritten():
+    incidents.record("code", "GET /", broken("first"))
+    incidents.record("code", "GET /", broken("second"))
+    assert "ValueError: first" in Incident.objects.get().traceback
+
+
 def test_a_database_that_is_away_is_not_asked_to_write_that_down():
     incidents.record("a", "GET /", OperationalError("server closed the connection"))
     assert not Incident.objects.exists()

@@ -39,14 +39,21 @@ def test_each_request_gets_an_id_of_its_own(client):
 
 @pytest.mark.parametrize(
     ("proxies", "given", "is_taken"),
-    [(1, "abcDEF-12345678", True), (0, "abcDEF-12345678", False), (1, "short", False), (1, "two\nlines-12345", False)],
+    [
+        (1, "abcDEF-12345678", True),
+        (0, "abcDEF-12345678", False),
+        (1, "short", False),
+        (1, "two\nlines-12345", False),
+        (1, "a" * 65, False),
+        (1, "<b>12345678</b>", False),
+    ],
 )
-def test_an_id_is_taken_over_from_a_trusted_proxy_only(client, settings, proxies, given, is_taken):
+def test_an_id_from_a_trusted_proxy_begins_ours(client, settings, proxies, given, is_taken):
     settings.TRUSTED_PROXIES = proxies
 
     response = client.get("/hello/", headers={"X-Request-ID": given})
 
-    assert (response["X-Request-ID"] == given) == is_taken
+    assert re.fullmatch((rf"{given}\." if is_taken else "") + r"[0-9a-f]{12}", response["X-Request-ID"])
 
 
 def test_the_log_names_the_route_and_not_the_token(client, caplog):
