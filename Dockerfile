@@ -19,6 +19,7 @@ COPY accounts accounts
 COPY annotations annotations
 COPY archival archival
 COPY templates templates
+COPY docs docs
 COPY static static
 COPY reference reference
 RUN python -m compileall -q gas accounts annotations archival

@@ -6,12 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from gas import health, metrics
+from gas import health, manual, metrics
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("help/", manual.contents, name="manual"),
+    path("help/<slug:name>.md", manual.page, name="manual_page"),
     # One way to change a password: it tells the owner by mail and ends the other sessions.
     path(
         "admin/password_change/", RedirectView.as_view(pattern_name="accounts:password_change"), name="admin_password"

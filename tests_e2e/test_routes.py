@@ -44,6 +44,8 @@ ANYBODY = {
     "healthz",
     "readyz",
     "metrics",
+    "manual",
+    "manual_page",
     "admin_password",  # leads to where every user changes it
     "annotations:home",
     "accounts:sign_up",

@@ -41,6 +41,8 @@ SIGNED_OUT = {
     "password": "/accounts/password/reset/",
     "terms": "/accounts/terms/",
     "privacy": "/accounts/privacy/",
+    "help": "/help/",
+    "a page of help": "/help/sources.md",
 }
 SIGNED_IN = {
     "jobs": "/jobs/",
