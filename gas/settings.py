@@ -79,6 +79,13 @@ ALLOWED_HOSTS = env.words(
 if IS_AWS and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("GAS_ALLOWED_HOSTS must be set in the aws profile; docs/settings.md says what it is.")
 HTTPS = env.flag("GAS_HTTPS", IS_AWS, "Users reach the service by https: secure cookies, redirect and HSTS.")
+HSTS = env.choice(
+    "GAS_HSTS",
+    "host",
+    ("host", "subdomains", "preload"),
+    "With GAS_HTTPS, what browsers reach by https alone for a year: this host; all hosts below it too; or these by the"
+    " browsers' own lists, even at the first visit. The latter two may reach services that are not GAS.",
+)
 TRUSTED_PROXIES = env.integer(
     "GAS_TRUSTED_PROXIES", 1 if IS_AWS else 0, "How many proxies in front may be believed about the client's address."
 )
@@ -159,8 +166,8 @@ STATIC_ROOT = VAR_DIR / "staticfiles"
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS in ("subdomains", "preload")
+SECURE_HSTS_PRELOAD = HSTS == "preload"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -231,8 +238,9 @@ DATABASES = {"default": _database()}
 # --- Accounts ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 # W004 asks for unique=True on the address; the constraint on its lower case is stricter. E031 refuses plain http
-# elsewhere than on this machine: browsers make no passkeys there, and the pages offer none.
-SILENCED_SYSTEM_CHECKS = ["auth.W004", "otp_webauthn.E031"]
+# elsewhere than on this machine: browsers make no passkeys there, and the pages offer none. W005 and W021 ask for HSTS
+# on subdomains and for preload, which only who runs the whole domain may decide: GAS_HSTS.
+SILENCED_SYSTEM_CHECKS = ["auth.W004", "otp_webauthn.E031", "security.W005", "security.W021"]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -46,6 +46,29 @@ def test_first_starts_at_once_agree_on_one_secret(tmp_path):
     assert stat.S_IMODE((tmp_path / "secret-key").stat().st_mode) == 0o600
 
 
+HSTS_HEADER = """
+from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
+from django.test import RequestFactory
+answer = SecurityMiddleware(lambda request: HttpResponse())(RequestFactory().get("/", secure=True))
+print(answer.headers.get("Strict-Transport-Security", "none"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "header"),
+    [
+        ({"GAS_HTTPS": "true"}, "max-age=31536000"),
+        ({"GAS_HTTPS": "true", "GAS_HSTS": "subdomains"}, "max-age=31536000; includeSubDomains"),
+        ({"GAS_HTTPS": "true", "GAS_HSTS": "preload"}, "max-age=31536000; includeSubDomains; preload"),
+        ({"GAS_HSTS": "preload"}, "none"),
+    ],
+)
+def test_browsers_are_told_to_use_https_for_this_host_alone_unless_more_is_asked_for(tmp_path, said, header):
+    code, out, err = run(tmp_path, HSTS_HEADER, **said)
+    assert (code, out) == (0, header), err
+
+
 @pytest.mark.parametrize("missing", sorted(set(AWS) - {"GAS_PROFILE"}))
 def test_production_has_no_default_for_what_must_be_said(tmp_path, missing):
     variables = {name: value for name, value in AWS.items() if name != missing}
