@@ -23,6 +23,8 @@ from gas.management.commands.run import PARTS
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 COMMANDS = {"prepare", *PARTS}
+ROOM = ("GAS_CHILD_MEMORY_MB", "GAS_ANNOTATE_SLOTS", "GAS_CONTROL_SLOTS")
+WORKER_BYTES = 500_000_000  # of the worker itself, four times what it takes
 
 
 def compose(name="docker-compose.yml"):
@@ -84,6 +86,15 @@ def test_compose_services_are_confined():
     outside = {name for name, service in own_services().items() if "outside" in service["networks"]}
     assert outside == {"prepare", "web", "control"}
     assert compose()["networks"]["inside"] == {"internal": True}
+
+
+@pytest.mark.parametrize(("name", "slots"), [("annotate", "GAS_ANNOTATE_SLOTS"), ("control", "GAS_CONTROL_SLOTS")])
+def test_a_container_that_starts_the_annotator_has_room_for_what_it_may_use(name, slots):
+    """Control too: it checks the sources that users bring. Else the kernel ends the worker, not the child its limit."""
+    service = compose()["services"][name]
+    said = {setting: service.get("environment", {}).get(setting, DECLARED[setting].default) for setting in ROOM}
+    children = int(said[slots]) * int(said["GAS_CHILD_MEMORY_MB"]) * 1_000_000
+    assert int(service["mem_limit"].removesuffix("g")) << 30 >= children + WORKER_BYTES
 
 
 def test_every_setting_that_is_written_down_is_one():
