@@ -49,6 +49,9 @@ class Answer:
     error: Exception | None = None
 
 
+Each = Callable[[Callable[[ColdCopy], Answer], Iterable[ColdCopy]], Iterable[Answer]]
+
+
 def advance(mine: Turn) -> None:
     """Work on the results that are due on their way back, for as long as the turn lasts."""
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
@@ -60,13 +63,16 @@ def advance(mine: Turn) -> None:
             advance_batch(claimed, cold_store(), pool.map)
 
 
-def advance_batch(
-    claimed: Sequence[work.HeldResult],
-    store: ColdStore,
-    each: Callable[[Callable[[ColdCopy], Answer], Iterable[ColdCopy]], Iterable[Answer]],
-) -> None:
+def advance_batch(claimed: Sequence[work.HeldResult], store: ColdStore, each: Each) -> None:
     """One step for each claimed result; `each` maps a function over copies, perhaps at once."""
-    result_ids = [held.result_id for held in claimed]
+    with work.renewing(claimed):
+        answers = _advance_copies([held.result_id for held in claimed], store, each)
+    for held in claimed:
+        _settle(held, [answer for answer in answers if _result_of(answer.copy) == held.result_id])
+
+
+def _advance_copies(result_ids: Sequence[UUID], store: ColdStore, each: Each) -> Sequence[Answer]:
+    """One step for each copy that is not back; what the store said, recorded."""
     missing = ColdCopy.objects.filter(output__result__in=result_ids, back_at__isnull=True)
     copies = list(missing.select_related("output", "output__result__custody__recall"))
     answers = list(each(lambda copy: _ask_or_look(copy, store), copies))
@@ -79,8 +85,7 @@ def advance_batch(
     ColdCopy.objects.filter(pk__in=[copy.pk for copy in back]).update(back_at=Now())
     ledger.record(_entry(copy, Operation.RETURN, store) for copy in back)
     fault("restore_after_recorded")
-    for held in claimed:
-        _settle(held, [answer for answer in (*answers, *returned) if _result_of(answer.copy) == held.result_id])
+    return (*answers, *returned)
 
 
 # --- One copy: called by several threads, so nothing here touches the database -------------------
