@@ -12,6 +12,9 @@ from django.conf import settings
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
+WAIT_SECONDS = 1  # a long poll asks all servers of SQS, a short one some of them
+EMPTY_ANSWERS = 3  # in a row, until a dead-letter queue is taken for empty
+
 
 def waiting() -> dict[str, int]:
     """How many messages wait, by queue; SQS counts roughly."""
@@ -21,8 +24,9 @@ def waiting() -> dict[str, int]:
         return {name: _count(client, url) for name, url in urls.items()}
     counts = {"annotate": 0, "control": 0}
     for name in os.listdir(messages_folder()):
-        if not name.startswith(".") and (queue := name.split(".")[-2]) in counts:
-            counts[queue] += 1
+        for queue in counts:
+            # As gas.transport finds its messages: whatever else lies there is none.
+            counts[queue] += not name.startswith(".") and name.endswith(f".{queue}.msg")
     return counts
 
 
@@ -41,11 +45,11 @@ def messages_folder() -> Path:
     return folder
 
 
-def _client() -> SQSClient:
+def _client(read_seconds: int = 2) -> SQSClient:
     import boto3  # a third of a second that most processes need not spend
     from botocore.config import Config
 
-    limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    limits = Config(connect_timeout=1, read_timeout=read_seconds, retries={"total_max_attempts": 1})
     return boto3.client("sqs", region_name=settings.SQS_REGION, config=limits)
 
 
@@ -59,7 +63,7 @@ def redrive() -> dict[str, int]:
 
     Sent before it is deleted: a message may come twice, none gets lost.
     """
-    client = _client()
+    client = _client(read_seconds=WAIT_SECONDS + 4)
     dead_urls = {_attribute(client, url, "QueueArn"): url for url in settings.SQS_DEAD_LETTER_URLS}
     moved = {}
     urls = {"annotate": settings.SQS_ANNOTATE_URL, "control": settings.SQS_CONTROL_URL}
@@ -73,18 +77,22 @@ def redrive() -> dict[str, int]:
 
 
 def _move_all(client: SQSClient, source_url: str, target_url: str) -> int:
-    moved = 0
-    # No more than were there: a message that dies again meanwhile waits for the next time.
-    for _ in range(_count(client, source_url)):
-        found = client.receive_message(QueueUrl=source_url, MessageAttributeNames=["All"]).get("Messages", [])
-        if not found:
-            break
-        (message,) = found
-        client.send_message(
-            QueueUrl=target_url, MessageBody=message["Body"], MessageAttributes=message.get("MessageAttributes", {})
-        )
-        client.delete_message(QueueUrl=source_url, ReceiptHandle=message["ReceiptHandle"])
-        moved += 1
+    """Until several answers in a row hold nothing: one may, although messages are there, and counts are rough.
+
+    It ends, for a message that is moved dies again only after ten deliveries, minutes apart.
+    """
+    moved = empty = 0
+    while empty < EMPTY_ANSWERS:
+        found = client.receive_message(
+            QueueUrl=source_url, MessageAttributeNames=["All"], MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_SECONDS
+        ).get("Messages", [])
+        empty = 0 if found else empty + 1
+        for message in found:
+            client.send_message(
+                QueueUrl=target_url, MessageBody=message["Body"], MessageAttributes=message.get("MessageAttributes", {})
+            )
+            client.delete_message(QueueUrl=source_url, ReceiptHandle=message["ReceiptHandle"])
+            moved += 1
     return moved
 
 

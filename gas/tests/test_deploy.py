@@ -307,37 +307,3 @@ def test_the_role_in_the_docs_may_do_what_the_code_does_and_no_more():
     assert {"restore_object", "list_object_versions", "delete_message_batch"} <= called
     assert called <= set(NEEDS)
     assert allowed == {NEEDS[name] for name in called} | OF_LIBRARIES
-
-
-def test_dead_letters_go_back_to_the_queue_they_came_from(monkeypatch, capsys, settings):
-    from django.core.management import call_command
-    from moto import mock_aws
-
-    from deploy import make_queues
-
-    for name, value in {"ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t", "DEFAULT_REGION": "us-east-1"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with mock_aws():
-        sqs = boto3.client("sqs")
-        annotate, annotate_dead = make_queues.make_queue("gas-annotate")
-        control, control_dead = make_queues.make_queue("gas-control")
-        settings.BROKER, settings.SQS_ANNOTATE_URL, settings.SQS_CONTROL_URL = "sqs", annotate, control
-        events, events_dead = make_queues.make_queue("gas-restore-events")
-        settings.SQS_RESTORE_EVENTS_URL = events
-        settings.SQS_DEAD_LETTER_URLS = [control_dead, annotate_dead, events_dead]
-        sqs.send_message(QueueUrl=events_dead, MessageBody="it is back")
-        for number in range(3):
-            sqs.send_message(QueueUrl=annotate_dead, MessageBody=f"ring {number}")
-        call_command("redrive")
-        found = [
-            message["Body"]
-            for _ in range(4)
-            for message in sqs.receive_message(QueueUrl=annotate, MaxNumberOfMessages=10).get("Messages", [])
-        ]
-        left = sqs.receive_message(QueueUrl=annotate_dead).get("Messages", [])
-
-    assert sorted(found) == ["ring 0", "ring 1", "ring 2"]
-    assert left == []
-    assert capsys.readouterr().out == (
-        "annotate: 3 messages moved back.\ncontrol: 0 messages moved back.\nrestore events: 1 message moved back.\n"
-    )
