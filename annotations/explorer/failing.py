@@ -47,6 +47,11 @@ SENTENCES: Final = {
     Reason.NO_GENOTYPES: "The genotypes of this file cannot be read.",
     Reason.BROKEN: "Something broke on our side while it was being prepared.",
 }
+# What a reader who may have the files of the job is told of them.
+OF_THE_FILES: Final = dict.fromkeys(Reason, "The files of the job can be downloaded as before.") | {
+    Reason.CHANGED: "Its other files can be downloaded as before.",
+    Reason.AWAY: "",
+}
 
 
 @dataclass(frozen=True)

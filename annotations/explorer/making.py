@@ -40,6 +40,7 @@ class NotMadeError(Exception):
         self.job_id = jobs_in(target)[0]
         self.code = failure.code
         self.sentence = failing.SENTENCES[failure.reason]
+        self.of_the_files = failing.OF_THE_FILES[failure.reason]
 
 
 class PreparingError(Exception):

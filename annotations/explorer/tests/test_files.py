@@ -171,6 +171,7 @@ def test_a_table_that_was_cut_short_says_so_once_and_is_tried_again_when_somebod
     page = answer.content.decode()
     assert answer.status_code == 500
     assert "not what was recorded" in _said(page)
+    assert "Its other files can be downloaded as before." in page
     assert 'hx-trigger="every' not in page
     first = Incident.objects.get()
     assert f"<code>{first.code}</code>" in page
