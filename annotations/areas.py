@@ -93,7 +93,7 @@ class Area(Protocol):
         """Delete objects; one that is not there is no error."""
 
     def keys_below(self, prefix: str) -> list[str]:
-        """All keys that begin with `prefix`, which ends in `/`."""
+        """All keys that begin with `prefix`."""
 
     def unfinished(self) -> Iterator[tuple[str, str]]:
         """(key, upload id) of each multipart upload that nobody completed or aborted."""
@@ -243,7 +243,8 @@ class FileArea:
 
     def keys_below(self, prefix: str) -> list[str]:
         """See Area."""
-        return list(self._walk(self._path(prefix), prefix, ""))
+        folder = prefix[: prefix.rfind("/") + 1]
+        return [key for key in self._walk(self._path(folder), folder, "") if key.startswith(prefix)]
 
     def unfinished(self) -> Iterator[tuple[str, str]]:
         """None: files that are being written have keys of their own."""

@@ -131,8 +131,7 @@ def delete_results(prefix: str) -> None:
 def delete_input(upload: Upload) -> None:
     """Delete an upload's object, and what an upload that broke off left beside it."""
     inputs = area("inputs")
-    beside = [key for key in inputs.keys_below(f"{upload.owner_id}/") if key.startswith(upload.storage_key + PART)]
-    inputs.delete([upload.storage_key, *beside])
+    inputs.delete([upload.storage_key, *inputs.keys_below(upload.storage_key + PART)])
 
 
 # --- Objects without a row -----------------------------------------------------------------------

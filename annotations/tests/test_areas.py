@@ -119,3 +119,11 @@ def test_a_prefix_ends_at_its_slash(files):
         files.receive(name, [b"x"])
     assert sorted(files.keys_below("u/1/")) == ["u/1/x", "u/1/y/z"]
     assert files.keys_below("u/2/") == []
+
+
+def test_a_prefix_may_end_within_a_name(files):
+    for name in ("u/12", "u/1.part-a", "u/1.part-b/c", "u/1", "u1.part-a", "1.part-d"):
+        files.receive(name, [b"x"])
+    assert sorted(files.keys_below("u/1.part-")) == ["u/1.part-a", "u/1.part-b/c"]
+    assert files.keys_below("1.part-") == ["1.part-d"]
+    assert len(files.keys_below("")) == 6

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -276,6 +277,22 @@ def test_keys_come_in_pages_and_by_prefix(tmp_path):
     assert results.keys_below("u/1/") == ["u/1/x", "u/1/y"]
     results.delete(["u/1/x", "never"])
     assert results.keys_below("u/1/") == ["u/1/y"]
+
+
+def test_an_expired_upload_goes_without_a_look_at_its_owners_other_files(aws, tmp_path):
+    owner, mine = uuid.uuid4(), uuid.uuid4()
+    upload = Upload(pk=mine, owner_id=owner, storage_key=storage.input_key(owner, mine))
+    kept = storage.input_key(owner, uuid.uuid4())
+    for key in (kept, upload.storage_key, f"{upload.storage_key}.part-1"):
+        put("inputs", key, b"x", tmp_path)
+    aws.reset()
+
+    storage.delete_input(upload)
+
+    listed = [unquote(seen["label"]) for seen in aws.requests_seen("^GET .*prefix=")]
+    assert listed
+    assert all(f"prefix=inputs/{upload.storage_key}" in label for label in listed), listed
+    assert area("inputs").keys("", 10) == [kept]
 
 
 def test_a_deleted_object_leaves_no_version_behind(bucket, tmp_path):
