@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import signed_in
+from accounts.models import User
 from annotations import access
 from annotations.areas import area
 from annotations.explorer import database, exports, queries
@@ -62,13 +63,19 @@ def save_filter(request: HttpRequest, job_id: UUID) -> HttpResponse:
     query = Filters(QueryDict(request.POST.get("query", ""))).query
     if not form.is_valid() or not query:
         messages.error(request, "Set a filter first and give it a name.")
-    elif SavedFilter.objects.filter(owner=user).count() >= MAX_SAVED:
-        messages.error(request, f"You keep {MAX_SAVED} filters, which is as many as there can be. Delete one first.")
+    elif not _has_room(user, form.cleaned_data["name"]):
+        sentence = f"You keep {MAX_SAVED} filters, which is as many as there can be. Delete or replace one of them."
+        messages.error(request, sentence)
     else:
         name = form.cleaned_data["name"]
         SavedFilter.objects.update_or_create(owner=user, name=name, defaults={"query": query})
         messages.success(request, f"The filter {name} is kept. You find it above the table of each job.")
     return redirect(_table_of(job, query))
+
+
+def _has_room(user: User, name: str) -> bool:
+    """One of the same name is replaced and needs none."""
+    return SavedFilter.objects.filter(owner=user).exclude(name=name).count() < MAX_SAVED
 
 
 @login_required

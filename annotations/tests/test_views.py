@@ -429,9 +429,24 @@ def test_script_in_a_name_is_text(browser: Client, person, make_job):
     assert "&lt;script&gt;alert(1)" in browser.get("/jobs/").content.decode()
 
 
-def test_no_template_writes_script_or_style_into_a_page_or_trusts_text():
+def _templates() -> list[Path]:
     root = Path(__file__).resolve().parents[2]
-    for template in [*root.glob("templates/**/*.html"), *root.glob("*/templates/**/*.html")]:
+    return [*root.glob("templates/**/*.html"), *root.glob("*/templates/**/*.html")]
+
+
+def test_every_time_of_day_says_that_it_is_utc():
+    """Right behind it, or in the head of its column."""
+    bare = {}
+    for template in _templates():
+        text = template.read_text()
+        head = r"|</td>" if "(UTC)</th>" in text else ""
+        if found := re.findall(rf'date:"[^"]*H:i[^"]*"[^}}]*}}}}(?!(?:</\w+>)? UTC{head}).{{0,20}}', text):
+            bare[template.name] = found
+    assert bare == {}
+
+
+def test_no_template_writes_script_or_style_into_a_page_or_trusts_text():
+    for template in _templates():
         text = template.read_text()
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|\|\s*safe\b|autoescape off", text), (
             template

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.tests.people import BACKEND
 from annotations import storage
 from annotations.areas import area
-from annotations.explorer import exports
+from annotations.explorer import exports, saving
 from annotations.explorer.models import Export, ExportStatus, SavedFilter
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.models import Result
@@ -172,6 +172,16 @@ def test_so_many_downloads_at_once_and_no_more(client, result, worker):
         response = _asked(client, result, "tsv", f"qual_min={number}")
     assert "/explore/?qual_min=" in response.headers["Location"]
     assert Export.objects.count() == exports.MAX_OPEN
+
+
+def test_a_full_list_of_filters_still_lets_one_be_replaced(client, user, result, monkeypatch):
+    monkeypatch.setattr(saving, "MAX_SAVED", 1)
+    address = f"/jobs/{result.pk}/explore/filters"
+    client.post(address, {"name": "Mine", "query": "gene=RYR1"})
+    client.post(address, {"name": "Mine", "query": "gene=TP53"})
+    answer = client.post(address, {"name": "Another", "query": "gene=WDR5"}, follow=True)
+    assert "as many as there can be" in answer.content.decode()
+    assert list(SavedFilter.objects.filter(owner=user).values_list("name", "query")) == [("Mine", "gene=TP53")]
 
 
 def test_a_filter_is_kept_for_every_job_of_its_owner(client, user, result, make_user):
