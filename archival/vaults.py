@@ -29,6 +29,7 @@ from accounts.models import User, with_address
 from annotations import storage, transitions
 from annotations.areas import area
 from annotations.claims import Claim, Finished
+from annotations.heartbeat import Heartbeat, Loss, LostError
 from annotations.models import Job, JobStatus, OutputKind, Upload
 from annotations.storage import OutputFile
 from archival.models import VaultImport
@@ -135,7 +136,10 @@ def _fetch(glacier: Any, row: VaultImport, target: Path) -> None:
 
 
 def _store(row: VaultImport, file: Path) -> None:
-    """A finished job with this file; an earlier try that broke off is removed first."""
+    """A finished job with this file; an earlier try that broke off is removed first.
+
+    Raises LostError where the job was taken from this process meanwhile: the next run does it again.
+    """
     if row.job is not None and row.job.status != JobStatus.COMPLETED:
         upload_id = row.job.upload_id
         row.job.delete()
@@ -151,10 +155,12 @@ def _store(row: VaultImport, file: Path) -> None:
     stored = area("inputs").store(file, upload.storage_key, _go_on)
     claim = _open(row, upload, stored.size_bytes, stored.etag)
     ending = ".vcf.gz" if is_compressed(file) else ".vcf"
-    output = storage.store_output(claim, OutputFile(OutputKind.VCF, file, ending), _go_on)
-    records = count_records(file)
+    with Heartbeat(claim) as heartbeat:
+        output = storage.store_output(claim, OutputFile(OutputKind.VCF, file, ending), heartbeat.check)
+        records = count_records(file)
     with transaction.atomic():
-        transitions.complete(claim, Finished([output], {}, records, records, 0, ""))
+        if not transitions.complete(claim, Finished([output], {}, records, records, 0, "")):
+            raise LostError(Loss.FENCED)
         VaultImport.objects.filter(pk=row.pk).update(imported_at=Now())
 
 

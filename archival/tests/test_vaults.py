@@ -5,6 +5,7 @@ import hashlib
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
+from threading import Event
 
 import boto3
 import pytest
@@ -16,13 +17,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.glacier.models import glacier_backends
 
 from accounts.models import User
-from annotations import sweep
+from annotations import heartbeat, sweep
 from annotations.areas import StorageAwayError, area
 from annotations.models import Job, JobStatus, Result, Upload
 from annotations.transitions import JOB_ENDED
 from archival import vaults
 from archival.models import VaultImport
 from archival.tests.conftest import broken, hot_bytes
+from gas.clock import from_now
 from gas.models import OutboxMessage, OutboxStatus
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +121,58 @@ def test_an_import_that_broke_off_while_storing_is_done_again_without_a_second_j
     assert Job.objects.get().status == JobStatus.RUNNING
     assert run(manifest) == "1 imported"
     assert Job.objects.get().status == JobStatus.COMPLETED
+
+
+def test_an_import_that_lost_its_job_while_storing_is_not_taken_for_done(manifest, monkeypatch):
+    run(manifest)
+    let_hours_pass()
+
+    def slowly(file):
+        Job.objects.update(lease_until=from_now(timedelta(seconds=-1)))
+        sweep.run()  # takes the import for dead
+        return 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vaults, "count_records", slowly)
+        with pytest.raises(CommandError, match="1 of 1 archives failed"):
+            run(manifest)
+    assert VaultImport.objects.get().imported_at is None
+    assert run(manifest) == "1 imported"
+    assert Job.objects.get().status == JobStatus.COMPLETED
+    assert broken() == []
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_large_import_keeps_its_job_while_it_stores(manifest, monkeypatch, settings):
+    run(manifest)
+    let_hours_pass()
+    settings.HEARTBEAT_SECONDS = 0.0
+    monkeypatch.setattr(heartbeat, "LOOK_SECONDS", 0.01)
+    storing, renewed = Event(), Event()
+    leases = []
+    true_look, true_store = heartbeat.Heartbeat._look, vaults.storage.store_output  # type: ignore[attr-defined]
+
+    def look(beat):
+        if renewed.is_set() or not storing.is_set():
+            return None
+        before = Job.objects.get().lease_until
+        loss = true_look(beat)
+        leases.append((before, Job.objects.get().lease_until))
+        renewed.set()
+        return loss
+
+    def store(*args):
+        storing.set()
+        assert renewed.wait(10)
+        return true_store(*args)
+
+    monkeypatch.setattr(heartbeat.Heartbeat, "_look", look)
+    monkeypatch.setattr(vaults.storage, "store_output", store)  # type: ignore[attr-defined]
+    assert run(manifest) == "1 imported"
+    ((before, after),) = leases
+    assert before is not None
+    assert after is not None
+    assert before < after
 
 
 def test_what_an_import_had_stored_when_it_was_killed_is_deleted_after_a_day(manifest, monkeypatch):

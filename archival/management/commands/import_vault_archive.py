@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotations.areas import StorageAwayError
+from annotations.heartbeat import LostError
 from archival import vaults
 from archival.vaults import Step
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         for entry in entries:
             try:
                 steps[vaults.advance(glacier, vault, entry, tier)] += 1
-            except (vaults.TreeHashError, StorageAwayError, ClientError, BotoCoreError) as error:
+            except (vaults.TreeHashError, StorageAwayError, LostError, ClientError, BotoCoreError) as error:
                 failures += 1
                 self.stderr.write(f"{entry.archive_id}: {error}")
         return steps, failures
