@@ -31,7 +31,7 @@ _NOT_A_SOURCES: Final = {
     "alt", "alt_index", "qual", "variant_class", "picked", "impact", "is_worst", "worst_impact", "hides_more_severe",
     "gene_id", "biotype", "strand", "canonical", "mane", "mane_select", "mane_plus_clinical", "protein_id", "exon",
     "intron", "hgvsg", "cdna_first", "cdna_last", "cds_first", "cds_last", "protein_first", "protein_last",
-    "amino_acids", "codons", "distance", "hgvs_offset",
+    "amino_acids", "codons", "distance", "hgvs_offset", "allele_frequency",
 }  # fmt: skip
 
 Progress = Callable[[float], None]

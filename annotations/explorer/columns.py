@@ -26,6 +26,7 @@ _TITLES: Final = {
     "hgvsg": "HGVS g.",
     "clinvar_clnsig": "ClinVar",
     "qual": "Quality",
+    "allele_frequency": "Frequency in the file",
     "filter": "FILTER",
     "id": "ID",
     "gene_id": "Gene id",

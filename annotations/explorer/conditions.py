@@ -17,6 +17,7 @@ from annotations.explorer.presets import PRESETS
 from annotations.genomics.reference.aliases import spellings
 
 CLINVAR: Final = "clinvar_clnsig"
+OWN_FREQUENCY: Final = "allele_frequency"
 _FREQUENCY: Final = re.compile(r"[a-z0-9_]+_af")
 _STATUS: Final = "_status"
 _RSID: Final = re.compile(r"rs\d+", re.IGNORECASE)
@@ -126,6 +127,10 @@ def _conditions(values: Mapping[str, Any], tables: Cursor, columns: Mapping[str,
                 found[name] = _one_of("filter", value)
             case "starred":
                 found[name] = one_of_alleles(value)
+            case "own_above":
+                found[name] = _own_frequency(">", value, columns)
+            case "own_up_to":
+                found[name] = _own_frequency("<=", value, columns)
             case "qual_min":
                 found[name] = Condition("qual >= ?", (value,))
             case "qual_below":
@@ -151,6 +156,11 @@ def trio_of(values: Mapping[str, Any], samples: Mapping[str, int]) -> Trio | Non
         return None
     child, mother, father = found
     return Trio(child, mother, father, values.get("sex", ""))
+
+
+def _own_frequency(sign: str, value: float, columns: Mapping[str, str]) -> Condition:
+    """By the frequency that the file itself gives; older tables do not have it."""
+    return Condition(f"{OWN_FREQUENCY} {sign} ?", (value,)) if OWN_FREQUENCY in columns else Condition("false")
 
 
 def _genotype(number: int | None, names: tuple[str, ...]) -> Condition:

@@ -26,7 +26,7 @@ AF_UNKNOWN: Final = (
     ("found", "Only with a known frequency"),
 )
 TRIO: Final = ("child", "mother", "father")
-SELDOM: Final = ("qual_below", "gained_min", "gained_max", "substitution")
+SELDOM: Final = ("own_above", "own_up_to", "qual_below", "gained_min", "gained_max", "substitution")
 LISTED_SAMPLES: Final = 100  # more names are typed, and completed by the page
 SUBSTITUTIONS: Final = (("", "Any"), ("transition", "Transition (A↔G, C↔T)"), ("transversion", "Transversion"))
 BY: Final = (("", "Most severe transcript"), ("picked", "Picked transcript"))
@@ -134,6 +134,8 @@ class Filters(forms.Form):
         error_messages=dict.fromkeys(("min_value", "max_value"), "A frequency is from 0 to 1."),
     )  # fmt: skip
     af_unknown = forms.ChoiceField(label="Frequency not known", choices=AF_UNKNOWN, required=False)
+    own_above = forms.FloatField(label="Frequency in the file above", min_value=0, max_value=1, required=False)
+    own_up_to = forms.FloatField(label="Frequency in the file up to", min_value=0, max_value=1, required=False)
     qual_min = forms.FloatField(label="Quality from", min_value=0, required=False)
     qual_below = forms.FloatField(label="Quality below", min_value=0, required=False)
     gained_min = forms.IntegerField(label="Bases gained, from", required=False, help_text="A deletion loses: −3 to −1.")

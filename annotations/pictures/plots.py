@@ -153,14 +153,29 @@ def _indel_words(length: int) -> str:
     return f"{size} {plural} {'deleted' if length < 0 else 'inserted'}"
 
 
-def _frequencies(summary: Summary, _: Href) -> Plot | None:
+def _frequencies(summary: Summary, href: Href) -> Plot | None:
     found = summary.get("frequencies", [])
     if not any(entry["alleles"] for entry in found if entry["up_to"] is not None):
         return None
-    rows = [Bar(_frequency_words(entry), entry["alleles"]) for entry in found]
+    has_column = "frequency_column" in summary
+    rows = [
+        Bar(
+            _frequency_words(entry),
+            entry["alleles"],
+            "",
+            href(**_frequencies_of(entry)) if has_column and entry["up_to"] is not None else "",
+        )
+        for entry in found
+    ]
     title = "Allele frequencies in this file"
-    note = "From the file's own AF, else AC and AN; the table has those of the sources."
+    note = "From the file's own AF, else AC and AN."
     return Plot("frequencies", title, bars(title, rows), ("Frequency", "Variants"), rows, note)
+
+
+def _frequencies_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The filter of a bar: the first one has the frequency 0 too."""
+    ends = {"own_above": entry["above"], "own_up_to": entry["up_to"]}
+    return {name: value for name, value in ends.items() if value}
 
 
 def _frequency_words(entry: Mapping[str, Any]) -> str:

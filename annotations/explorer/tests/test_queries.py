@@ -18,9 +18,9 @@ T = transcript
 # By pos: what each allele is there for.
 ALLELES = [
     allele("chr1", 100, "A", "G", T("missense_variant", "TP53", hgvsc="ENST_TP53.1:c.10A>G", hgvsp="ENSP1.1:p.Arg4Gly"),
-           id="rs11;rs12", filter="PASS", qual=10.0, kgp_af=0.2, clinvar_clnsig="Benign"),
+           id="rs11;rs12", filter="PASS", qual=10.0, allele_frequency=0.5, kgp_af=0.2, clinvar_clnsig="Benign"),
     allele("chr1", 200, "A", "G", T("intron_variant", "WDR5"), T("stop_gained", "TP53", hgvsc="ENST_TP53.1:c.20A>G"),
-           filter="q10", qual=20.0, gnomad_e_status="not_seen"),
+           filter="q10", qual=20.0, allele_frequency=0.0, gnomad_e_status="not_seen"),
     allele("chr19", 300, "A", "AT", T("frameshift_variant", "RYR1"), filter="PASS", qual=30.0, kgp_af=0.001,
            gnomad_e_af=0.0005, clinvar_clnsig="Pathogenic"),
     allele("chr19", 400, "ATTTT", "A", T("synonymous_variant&NMD_transcript_variant", "RYR1"),
@@ -74,6 +74,9 @@ def _found(tables, query: str, order: str = "", after: str = "") -> list[int]:
         ("filter=.", [500]),
         ("qual_min=10", [100, 200, 300]),
         ("qual_min=10&qual_below=30", [100, 200]),
+        ("own_up_to=0.5", [100, 200]),  # what the file does not give is neither
+        ("own_above=0&own_up_to=0.5", [100]),
+        ("own_above=0.5", []),
         ("gained_min=1&gained_max=1", [300]),
         ("gained_max=-4", [400]),
         ("q=rs12", [100]),

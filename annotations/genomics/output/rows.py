@@ -11,6 +11,7 @@ import numpy as np
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
 from annotations.genomics.output.copying import copy_bytes
+from annotations.genomics.output.numbers import AC_KEY, AF_KEY, AN_KEY, allele_frequencies
 from annotations.genomics.vcf.records import ALT, FILTER, ID, QUAL, REF, Alleles, Bytes, Int32s, Int64s, Records
 
 PAIR_NUMBERS: Final = (
@@ -40,8 +41,8 @@ class Rows:
 
     names: CHROMs; name int32[a]: index in them. line, pos, alt_index: of the allele's record.
     counts: int64[a], rows of each allele. worst_terms: int64[a], all terms of all its transcripts.
-    worst_impact: uint8[a]. variant_class: uint8[a]. terms: int64[p], set of terms. numbers:
-    int32[PAIR_NUMBERS, p]. allele_texts: id, ref, alt,
+    worst_impact: uint8[a]. variant_class: uint8[a]. frequency: float64[a], the file's own, NaN for
+    none. terms: int64[p], set of terms. numbers: int32[PAIR_NUMBERS, p]. allele_texts: id, ref, alt,
     qual, filter, hgvsg and the sources' columns by allele. pair_texts: PAIR_TEXTS and their columns by pair.
     """
 
@@ -54,6 +55,7 @@ class Rows:
     worst_terms: Int64s
     worst_impact: Bytes
     variant_class: Bytes
+    frequency: Any
     terms: Int64s
     numbers: Int32s
     allele_texts: dict[str, Texts]
@@ -75,8 +77,8 @@ class Rows:
         return Rows(
             self.names, self.name[first:stop], self.line[first:stop], self.pos[first:stop],
             self.alt_index[first:stop], self.counts[first:stop], self.worst_terms[first:stop],
-            self.worst_impact[first:stop], self.variant_class[first:stop], self.terms[before:after],
-            self.numbers[:, before:after],
+            self.worst_impact[first:stop], self.variant_class[first:stop], self.frequency[first:stop],
+            self.terms[before:after], self.numbers[:, before:after],
             {key: texts.part(first, stop) for key, texts in self.allele_texts.items()},
             {key: texts.part(before, after) for key, texts in self.pair_texts.items()},
         )  # fmt: skip
@@ -195,6 +197,7 @@ def collect_rows(
         worst_terms=terms,
         worst_impact=impact,
         variant_class=pairs.variant_class[kept],
+        frequency=_frequencies(records, record, alt_index),
         terms=all_terms,
         numbers=numbers,
         allele_texts=_allele_texts(records, record, alt_index, pairs, kept)
@@ -205,6 +208,12 @@ def collect_rows(
         }
         | {name: _copy_columns(text, spans) for name, (text, spans) in known_of_pairs.items()},
     )
+
+
+def _frequencies(records: Records, record: Int32s, alt_index: Int32s) -> Any:
+    found = np.empty(record.size)
+    allele_frequencies(records.text, records.fields, record, alt_index, AF_KEY, AC_KEY, AN_KEY, found)
+    return found
 
 
 def _allele_texts(records: Records, record: Int32s, alt_index: Int32s, pairs: Pairs, kept: Int64s) -> dict[str, Texts]:
@@ -243,6 +252,7 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
         worst_terms=join([part.worst_terms for part in parts]),
         worst_impact=join([part.worst_impact for part in parts]),
         variant_class=join([part.variant_class for part in parts]),
+        frequency=join([part.frequency for part in parts]),
         terms=join([part.terms for part in parts]),
         numbers=join([part.numbers for part in parts], axis=1),
         allele_texts={key: _join_texts([part.allele_texts[key] for part in parts]) for key in parts[0].allele_texts},

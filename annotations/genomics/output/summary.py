@@ -126,6 +126,7 @@ def _describe_counts(tally: Tally, reference: Reference) -> dict[str, Any]:
             if count
         },
         "frequencies": _frequencies(tally.frequencies),
+        "frequency_column": "allele_frequency",  # of the tables; those of older results have none
         "qualities": _qualities(tally.qualities),
         "contigs": _contigs(tally.density, reference),
         "density_step": DENSITY_STEP,

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES, term_names
+from annotations.genomics.output.numbers import read_decimal
 from annotations.genomics.output.rows import PAIR_NUMBERS, PAIR_TEXTS, Rows, Texts, join_rows
-from annotations.genomics.output.tally import lowest_bit, read_decimal
+from annotations.genomics.output.tally import lowest_bit
 from annotations.genomics.reference import layout
 from annotations.genomics.reference.load import Reference
 from annotations.genomics.sources.declaration import FieldType, SourceKind
@@ -40,6 +41,7 @@ SCHEMA: Final = pa.schema(
         ("alt_index", pa.int16()),
         ("qual", pa.float64()),
         ("filter", _TEXT),
+        ("allele_frequency", pa.float64()),  # in the file: its AF, else AC / AN
         ("variant_class", _TEXT),
         ("picked", pa.bool_()),
         ("consequence", _TEXT),  # terms joined with &, most severe first
@@ -249,7 +251,7 @@ class BatchEncoder:
         indexes = np.array([find(name, self._lengths.get(name)) for name in rows.names], np.int32)
         quality = np.empty(len(rows))
         read_numbers(rows.allele_texts["qual"].data, rows.allele_texts["qual"].offsets, quality)
-        quality = quality[allele]
+        quality, frequency = quality[allele], rows.frequency[allele]
         texts = {
             name: _spread_text(rows.allele_texts[name], allele) for name in ("id", "ref", "alt", "filter", "hgvsg")
         }
@@ -260,6 +262,7 @@ class BatchEncoder:
             "pos": pa.array(rows.pos[allele].astype(np.int32)),
             "alt_index": pa.array(rows.alt_index[allele].astype(np.int16)),
             "qual": pa.array(quality, mask=np.isnan(quality)),
+            "allele_frequency": pa.array(frequency, mask=np.isnan(frequency)),
             "variant_class": _dictionary(rows.variant_class[allele].astype(np.int32), VARIANT_CLASSES),
             "worst_impact": _dictionary(rows.worst_impact[allele].astype(np.int32), IMPACTS),
             **texts,

@@ -11,13 +11,10 @@ from annotations.genomics.compiled import compiled
 from annotations.genomics.consequence.pairs import Pairs
 from annotations.genomics.consequence.terms import IMPACTS, TERMS, VARIANT_CLASSES
 from annotations.genomics.output.bins import DENSITY_STEP, FREQUENCY_EDGES, INDEL_LIMIT, QUALITY_BINS, QUALITY_STEP
+from annotations.genomics.output.numbers import AC_KEY, AF_KEY, AN_KEY, allele_frequency, read_decimal
 from annotations.genomics.reference.load import Reference
-from annotations.genomics.vcf.alleles import info_value
 from annotations.genomics.vcf.records import INFO, QUAL, Alleles, Bytes, Int32s, Int64s, Kind, Records
 
-_AF_KEY: Final = np.frombuffer(b"AF=", np.uint8)
-_AC_KEY: Final = np.frombuffer(b"AC=", np.uint8)
-_AN_KEY: Final = np.frombuffer(b"AN=", np.uint8)
 _EDGES: Final = np.array(FREQUENCY_EDGES)
 _MEGABASE: Final = DENSITY_STEP
 _SEQUENCE: Final = int(Kind.SEQUENCE)
@@ -134,73 +131,6 @@ def tally_pairs(
 
 
 @compiled
-def read_decimal(text: Bytes, start: int, end: int) -> float:
-    """A number such as 12, 0.5, .5, 1e-05; -1.0 where it is none, or negative."""
-    i = start
-    value = 0.0
-    scale = 1.0
-    digits = 0
-    is_fraction = False
-    while i < end and (48 <= text[i] <= 57 or (text[i] == 46 and not is_fraction)):
-        if text[i] == 46:
-            is_fraction = True
-        else:
-            value = value * 10.0 + (text[i] - 48)
-            digits += 1
-            if is_fraction:
-                scale *= 10.0
-        i += 1
-    if digits == 0:
-        return -1.0
-    value /= scale
-    if i < end and (text[i] == 101 or text[i] == 69):
-        i += 1
-        is_small = i < end and text[i] == 45
-        if i < end and (text[i] == 45 or text[i] == 43):
-            i += 1
-        power = 0
-        while i < end and 48 <= text[i] <= 57 and power < 400:
-            power = power * 10 + int(text[i] - 48)
-            i += 1
-        value = value * 10.0**-power if is_small else value * 10.0**power
-    return value if i == end else -1.0
-
-
-@compiled
-def list_decimal(text: Bytes, start: int, end: int, index: int) -> float:
-    """The index-th number of the comma list that begins at start; -1.0 without one."""
-    for _ in range(index):
-        while start < end and text[start] != 44 and text[start] != 59:
-            start += 1
-        if start >= end or text[start] != 44:
-            return -1.0
-        start += 1
-    stop = start
-    while stop < end and text[stop] != 44 and text[stop] != 59:
-        stop += 1
-    return read_decimal(text, start, stop)
-
-
-@compiled
-def allele_frequency(
-    text: Bytes, start: int, end: int, index: int, af_key: Bytes, ac_key: Bytes, an_key: Bytes
-) -> float:
-    """AF of the index-th ALT from the INFO text[start:end], else AC / AN; -1.0 where not known."""
-    at = info_value(text, start, end, af_key)
-    if at >= 0:
-        frequency = list_decimal(text, at, end, index)
-        if 0.0 <= frequency <= 1.0:
-            return frequency
-    count_at = info_value(text, start, end, ac_key)
-    total_at = info_value(text, start, end, an_key)
-    if count_at < 0 or total_at < 0:
-        return -1.0
-    count = list_decimal(text, count_at, end, index)
-    total = list_decimal(text, total_at, end, 0)
-    return count / total if total > 0.0 and 0.0 <= count <= total else -1.0
-
-
-@compiled
 def is_transition(ref: int, alt: int) -> bool:
     """A<->G or C<->T (letters, either case)."""
     a = ref & 0xDF
@@ -254,7 +184,7 @@ def tally_chunk(tally: Tally, records: Records, alleles: Alleles, pairs: Pairs, 
     tally_alleles(
         records.text, records.fields, records.pos, records.contig, alleles.record, alleles.alt_index, alleles.kind,
         alleles.ref_from, alleles.ref_to, alleles.alt_from, alleles.alt_to, pairs.variant_class,
-        density_offsets(reference), _EDGES, _AF_KEY, _AC_KEY, _AN_KEY,
+        density_offsets(reference), _EDGES, AF_KEY, AC_KEY, AN_KEY,
         tally.classes, tally.ti_tv, tally.indels, tally.frequencies, tally.qualities,
         tally.density, tally.carried,
     )  # fmt: skip

@@ -211,6 +211,32 @@ def test_the_receipt_adds_up_and_names_each_skipped_line(mito: Path, lines: list
     assert summary["reference"]["digest"]
 
 
+def test_an_allele_s_frequency_in_the_file_is_in_the_table_and_its_bin_in_the_summary(
+    mito: Path, lines: list[str], tmp_path: Path
+) -> None:
+    given = list(lines[:40])
+    told = ["AF=0.0001", "AF=0.00011", "DP=9;AF=1e-05;AC=9;AN=10", "AC=3;AN=12", "AC=3", "AF=.", "AF=1.5", "AF=0"]
+    for place, text in enumerate(told):
+        given[place] = given[place].replace("\tAC=2;AN=10\t", f"\t{text}\t")
+    several = [place for place in range(len(told), 40) if "," in given[place].split("\t")[4]]
+    two = next(place for place in several if "*" not in given[place].split("\t")[4])
+    given[two] = given[two].replace("\tAC=2;AN=10\t", "\tAF=0.25,0.75\t")
+    _, files = run(write_input(tmp_path, given), mito, tmp_path / "out")
+    query = f"SELECT line, alt_index, any_value(allele_frequency) FROM '{files['parquet']}' GROUP BY ALL ORDER BY ALL"
+    found = read_table(query).fetchall()
+    heads = vcf_text([]).count("\n")
+    by_allele = {(line - 1 - heads, alt): frequency for line, alt, frequency in found}
+    assert [by_allele[place, 1] for place in range(len(told))] == [0.0001, 0.00011, 1e-05, 0.25, None, None, None, 0.0]
+    assert (by_allele[two, 1], by_allele[two, 2]) == (0.25, 0.75)
+    for entry in json.loads(files["summary"].read_text())["frequencies"]:
+        low, high = entry["above"], entry["up_to"]
+        within = [
+            one is None if high is None else one is not None and one <= high and (one > low or low == 0)
+            for one in by_allele.values()
+        ]
+        assert sum(within) == entry["alleles"], entry
+
+
 def test_below_one_percent_a_ref_mismatch_is_skipped_and_from_there_on_refused(
     mito: Path, lines: list[str], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ SUMMARY: dict[str, Any] = {
         {"above": 0.0001, "up_to": 1.0, "alleles": 3},
         {"above": None, "up_to": None, "alleles": 1226},
     ],
+    "frequency_column": "allele_frequency",
     "qualities": [{"from": 0, "alleles": 4}, {"from": 1000, "alleles": 6}, {"from": None, "alleles": 1226}],
     "contigs": [{"contig": "chr19", "length": 58_617_616, "alleles": 1236, "density": [1200, 0, 36, *[0] * 56]}],
     "density_step": 1_000_000,
@@ -84,6 +85,7 @@ def test_a_count_that_is_small_beside_the_others_is_still_seen(plots: dict[str, 
         ("classes", {"class": ["SNV"]}),
         ("genes", {"gene": ["A<B"], "impact": ["HIGH", "MODERATE"], "by": ["picked"]}),
         ("quality", {"qual_min": ["0"], "qual_below": ["20"]}),
+        ("frequencies", {"own_up_to": ["0.0001"]}),
         ("ti-tv", {"substitution": ["transition"]}),
         ("indel-lengths", {"gained_max": ["-50"]}),
         ("karyogram", {"region": ["chr19:1-58617616"]}),
@@ -95,9 +97,11 @@ def test_a_bar_leads_to_its_variants(plots: dict[str, Plot], key: str, filters: 
     assert (urlsplit(links[0]).path, parse_qs(urlsplit(links[0]).query)) == ("/jobs/1/explore/", filters)
 
 
-def test_bars_without_a_filter_say_what_the_table_has_instead(plots: dict[str, Plot]):
-    assert not any(row.href for row in plots["frequencies"].rows)
-    assert "the table has those of the sources" in plots["frequencies"].note
+def test_the_file_s_own_frequencies_are_no_links_where_the_table_is_older_than_their_column(plots: dict[str, Plot]):
+    assert [bool(row.href) for row in plots["frequencies"].rows] == [True, True, False]  # "not given" has no range
+    older = {name: value for name, value in SUMMARY.items() if name != "frequency_column"}
+    plot = next(plot for plot in draw_plots(older, "/jobs/1/explore/") if plot.key == "frequencies")
+    assert not any(row.href for row in plot.rows)
 
 
 def test_a_column_of_the_karyogram_leads_to_its_megabase(plots: dict[str, Plot]):
