@@ -35,7 +35,7 @@ bench: setup $(DEV_STAMP) ## Measure: prints speed, memory and accuracy (minutes
 bench-explorer: setup $(DEV_STAMP) ## Measure the table of a made result of 5,000,000 alleles (minutes, 3 GB of disk)
 	@$(BIN)/python -m benchmarks.explorer $(ARGS)
 
-bench-browser: setup $(DEV_STAMP) ## Large results in Chromium: seconds until seen, pictures of all pages (half an hour, 40 GB of disk)
+bench-browser: setup $(DEV_STAMP) ## Large results in Chromium: seconds until seen, pictures of all pages (a quarter of an hour, 15 GB of disk)
 	@$(BIN)/python -m benchmarks.browser $(or $(ARGS),$(VAR_DIR)/pictures)
 
 bench-sources: setup $(DEV_STAMP) ## What a ClinVar and a gnomAD of full size cost an annotation (half an hour; ARGS="--scale 0.05")
