@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 import pytest
@@ -154,3 +155,16 @@ def test_doctor_looks_again_for_as_long_as_it_is_told_to(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine", lambda: next(seen))
     call_command("doctor", "--wait=60")
     assert "All is well." in capsys.readouterr().out
+
+
+def test_what_a_look_writes_to_the_log_is_not_between_the_lines_of_the_report(monkeypatch, caplog):
+    def look() -> str:
+        logging.getLogger("annotations.child").info("The annotator ended.")
+        logging.getLogger("annotations.child").warning("The disk is slow.")
+        return "runs"
+
+    monkeypatch.setattr(doctor, "EXAMINATIONS", (registry.Examination("sandbox", look, ""),))
+    with caplog.at_level(logging.INFO):
+        call_command("doctor")
+        logging.getLogger("annotations.child").info("Afterwards all is heard again.")
+    assert caplog.messages == ["The disk is slow.", "Afterwards all is heard again."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from argparse import ArgumentParser
 from threading import Event
@@ -27,12 +28,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Show what was found, the last time that it was looked at."""
-        ends = monotonic() + options["wait"]
+        logging.disable(logging.INFO)  # the report is what there is to read, not the log of each look
+        try:
+            self._show(self._look(options["wait"]))
+        finally:
+            logging.disable(logging.NOTSET)
+
+    def _look(self, seconds: float) -> list[doctor.Finding]:
+        ends = monotonic() + seconds
         findings = list(doctor.examine())
         while monotonic() < ends and not all(finding.is_well for finding in findings):
             Event().wait(LOOK_SECONDS)
             findings = list(doctor.examine())
-        self._show(findings)
+        return findings
 
     def _show(self, findings: list[doctor.Finding]) -> None:
         faults = [finding for finding in findings if not finding.is_well]
