@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 @require_POST
 def begin(request: HttpRequest, backend: str) -> HttpResponse:
     """Go to a provider; who is signed in does so to link an identity, with fresh proof."""
+    _require_configured(backend)
     if request.user.is_authenticated:
         if not fresh.is_fresh(request):
             return redirect(reverse("accounts:prove") + "?next=" + reverse("accounts:security"))
@@ -41,11 +42,18 @@ def begin(request: HttpRequest, backend: str) -> HttpResponse:
 @require_GET
 def complete(request: HttpRequest, backend: str) -> HttpResponse:
     """The way back from a provider."""
+    _require_configured(backend)
     try:
         response: HttpResponse = social.complete(request, backend)
     except (SocialAuthBaseException, RequestException) as error:
         return _failed(request, backend, error)
     return response
+
+
+def _require_configured(backend: str) -> None:
+    """Raises Http404. The library remembers whatever it has once loaded, so the settings are asked."""
+    if backend not in settings.IDENTITY_PROVIDERS:
+        raise Http404
 
 
 def _failed(request: HttpRequest, backend: str, error: Exception) -> HttpResponse:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from django.test import Client
+from social_core.backends.utils import load_backends
 from social_django.models import UserSocialAuth
 
 from accounts.models import Consent, User
@@ -151,6 +152,7 @@ def test_a_provider_s_clock_may_be_half_a_minute_ahead(
 def test_each_provider_is_an_identity_of_its_own_name(
     name: str, backend: str, scope: str, client: Client, provider: HostileProvider, settings
 ):
+    settings.IDENTITY_PROVIDERS = {name: backend}
     settings.AUTHENTICATION_BACKENDS = [
         *settings.AUTHENTICATION_BACKENDS,
         f"accounts.identities.backends.{backend}",
@@ -197,8 +199,11 @@ def test_beginning_takes_a_post_with_a_token(provider: HostileProvider):
     assert strict.post("/accounts/with/oidc/").status_code == 403
 
 
-def test_a_provider_that_is_not_configured_is_not_there(client: Client):
+def test_a_provider_that_is_not_configured_is_not_there(client: Client, settings):
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, "accounts.identities.backends.Globus"]
+    load_backends(settings.AUTHENTICATION_BACKENDS, force_load=True)  # as a test before this one may have done
     assert client.post("/accounts/with/globus/").status_code == 404
+    assert client.get("/accounts/with/globus/done/").status_code == 404
     assert b"Go on with" not in client.get("/accounts/sign-in/").content
 
 
