@@ -73,25 +73,23 @@ def main() -> int:
 
 
 def _without_database(scene: Scene, camera: Camera) -> list[str]:
-    """A second web server, whose database does not answer."""
-    settings = {"GAS_PORT": str(free_port()), "GAS_DATABASE_URL": "postgresql://gas:gas@127.0.0.1:1/gas"}
-    away = Deployment(scene.site.folder, {**scene.site.environment, **settings})
-    try:
-        away.start("web")
-        there = Camera(camera.browser, away.url, camera.sessions, camera.folder, camera.only)
-        return there.take_all({"error-503": Shot("/jobs/", status=503)})
-    finally:
-        away.kill_all()
+    """A database that does not answer."""
+    settings = {"GAS_DATABASE_URL": "postgresql://gas:gas@127.0.0.1:1/gas"}
+    return _of_second_server(scene, camera, settings, {"error-503": Shot("/jobs/", status=503)})
 
 
 def _without_stripe(scene: Scene, camera: Camera) -> list[str]:
-    """A payment service that does not answer, asked by a second web server, which knows no prices yet."""
-    settings = {"GAS_PORT": str(free_port()), "GAS_STRIPE_API_BASE": "http://127.0.0.1:1"}
-    away = Deployment(scene.site.folder, {**scene.site.environment, **settings})
+    """A payment service that does not answer, asked by a web server that knows no prices yet."""
+    settings = {"GAS_STRIPE_API_BASE": "http://127.0.0.1:1"}
+    return _of_second_server(scene, camera, settings, {"plan-no-prices": Shot("/accounts/plan/", BEN)})
+
+
+def _of_second_server(scene: Scene, camera: Camera, settings: dict[str, str], shots: dict[str, Shot]) -> list[str]:
+    """Pictures of a web server beside the scene's, with other settings."""
+    away = Deployment(scene.site.folder, {**scene.site.environment, "GAS_PORT": str(free_port()), **settings})
     try:
         away.start("web")
-        there = Camera(camera.browser, away.url, camera.sessions, camera.folder, camera.only)
-        return there.take_all({"plan-no-prices": Shot("/accounts/plan/", BEN)})
+        return Camera(camera.browser, away.url, camera.sessions, camera.folder, camera.only).take_all(shots)
     finally:
         away.kill_all()
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
+from accounts.tests.people import BACKEND
 from annotations import storage, transitions
 from annotations.areas import area
 from annotations.claims import Finished, StoredOutput
@@ -42,6 +44,13 @@ def make_result(make_job) -> MakeResult:  # noqa: F811
         return Result.objects.select_related("job").get(pk=claim.job_id)
 
     return make
+
+
+@pytest.fixture
+def client(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user, backend=BACKEND)
+    return browser
 
 
 @pytest.fixture(autouse=True)

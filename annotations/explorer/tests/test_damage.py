@@ -10,9 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from django.test import Client
 
-from accounts.tests.people import BACKEND
 from annotations.areas import area
 from annotations.explorer import damage, database, files
 from annotations.explorer.tests.made import allele, table, transcript
@@ -62,13 +60,6 @@ def without_a_table(path: Path) -> None:
 
 DAMAGES = [cut_in_half, lambda path: os.truncate(path, 0), overwrite, of_another_version, without_a_table]
 NAMES = ["cut in half", "empty", "overwritten", "of another version", "without a table"]
-
-
-@pytest.fixture
-def client(user) -> Client:
-    browser = Client()
-    browser.force_login(user, backend=BACKEND)
-    return browser
 
 
 @pytest.fixture

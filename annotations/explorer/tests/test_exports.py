@@ -11,7 +11,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.tests.people import BACKEND
 from annotations import storage
 from annotations.areas import area
 from annotations.explorer import exports, saving
@@ -40,13 +39,6 @@ ALLELES = [
 def result(user, make_result) -> Result:
     made: Result = make_result(user, table(ALLELES), gzip.compress(HEAD + b"".join(RECORDS)))
     return made
-
-
-@pytest.fixture
-def client(user) -> Client:
-    browser = Client()
-    browser.force_login(user, backend=BACKEND)
-    return browser
 
 
 def _asked(client: Client, result: Result, kind: str, query: str = "") -> Any:

@@ -13,9 +13,7 @@ from uuid import uuid4
 
 import duckdb
 import pytest
-from django.test import Client
 
-from accounts.tests.people import BACKEND
 from annotations import erasure, submission
 from annotations.areas import area
 from annotations.explorer import database, failing, files, making
@@ -128,13 +126,6 @@ def test_each_process_says_how_far_the_one_that_makes_the_file_has_come(monkeypa
 
 
 # --- What cannot be made ------------------------------------------------------------------------
-@pytest.fixture
-def client(user) -> Client:
-    browser = Client()
-    browser.force_login(user, backend=BACKEND)
-    return browser
-
-
 @pytest.fixture
 def broken(user, make_result) -> Result:
     """A result whose stored table has lost its end."""

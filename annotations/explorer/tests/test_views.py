@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 
-from accounts.tests.people import BACKEND
 from annotations.explorer import columns
 from annotations.explorer.tests.made import allele, table, transcript
 from annotations.models import JobStatus, Result, StorageState
@@ -14,13 +12,6 @@ ALLELES = [
     allele("chr1", 1000, "A", "G", transcript("intron_variant", "WDR5"), transcript("stop_gained", "TP53"), qual=7.5),
     allele("chr19", 2000, "A", "<script>", transcript("missense_variant", "RYR1", hgvsp="ENSP1.1:p.Arg4Gly")),
 ]
-
-
-@pytest.fixture
-def client(user) -> Client:
-    browser = Client()
-    browser.force_login(user, backend=BACKEND)
-    return browser
 
 
 @pytest.fixture
